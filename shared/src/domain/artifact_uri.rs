@@ -1,0 +1,36 @@
+//! Artifact URIs: `mlflow-artifacts:/<path>` names what lies under the bucket's artifact root.
+
+const SCHEME: &str = "mlflow-artifacts:/";
+
+/// The URI of a path under the artifact root.
+pub fn of_path(path: &str) -> String {
+    format!("{SCHEME}{path}")
+}
+
+/// The path under the artifact root that a URI names, no slash at either end; `None` for a URI of somewhere else, and
+/// for one that would lead out of the root.
+pub fn path(uri: &str) -> Option<String> {
+    let path = uri.strip_prefix(SCHEME)?.trim_matches('/');
+    is_plain(path).then(|| path.to_owned())
+}
+
+/// True for a path of ordinary segments: none is empty, `.` or `..`, and none holds a backslash or control character.
+pub fn is_plain(path: &str) -> bool {
+    path.len() <= 900
+        && path.split('/').all(|segment| {
+            !matches!(segment, "" | "." | "..") && !segment.chars().any(|character| character.is_control() || character == '\\')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_under_the_root_count() {
+        assert_eq!(path("mlflow-artifacts:/0/models/m-1/artifacts/").as_deref(), Some("0/models/m-1/artifacts"));
+        for uri in ["s3://bucket/x", "mlflow-artifacts:/a/../b", "mlflow-artifacts:/", "mlflow-artifacts:/a//b", "file:///etc/passwd"] {
+            assert_eq!(path(uri), None, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The things that the platform is about, in the field's own words, and the rules that hold for each.
+
+pub mod artifact_uri;
+pub mod deployment;
+pub mod environment_variable;
+pub mod experiment;
+pub mod image;
+pub mod inference_log;
+pub mod job;
+pub mod lifecycle;
+pub mod logged_model;
+pub mod name;
+pub mod outcome;
+pub mod registered_model;
+pub mod requirement;
+pub mod run;
+pub mod script;

@@ -1,0 +1,136 @@
+//! Registered models and their versions: what is deployed, whichever API registered it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// A registered model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegisteredModel {
+    /// Its name, unique.
+    pub name: String,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Its aliases, each with the version that it stands for.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, u64>,
+    /// The highest version number given so far; 0 when it never had a version.
+    pub last_version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it, or one of its versions, last changed.
+    pub updated_at: Timestamp,
+}
+
+/// How far a version stands, as MLflow's registry has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Stage {
+    /// Nowhere yet.
+    #[default]
+    None,
+    /// Being tried.
+    Staging,
+    /// In use.
+    Production,
+    /// Not in use any more.
+    Archived,
+}
+
+impl Stage {
+    /// All stages, in MLflow's order.
+    pub const ALL: [Stage; 4] = [Stage::None, Stage::Staging, Stage::Production, Stage::Archived];
+
+    /// As MLflow writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::None => "None",
+            Stage::Staging => "Staging",
+            Stage::Production => "Production",
+            Stage::Archived => "Archived",
+        }
+    }
+
+    /// The stage of that name, whatever the case.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Whether a version can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum VersionStatus {
+    /// It is being registered.
+    PendingRegistration,
+    /// It could not be registered.
+    FailedRegistration,
+    /// It can be used.
+    #[default]
+    Ready,
+}
+
+/// A version of a registered model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelVersion {
+    /// The registered model.
+    pub model_name: String,
+    /// Its number, from 1.
+    pub version: u64,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// The aliases that stand for it; kept with the registered model.
+    #[serde(skip)]
+    pub aliases: Vec<String>,
+    /// How far it stands.
+    pub stage: Stage,
+    /// Whether it can be used.
+    pub status: VersionStatus,
+    /// The run that made it.
+    pub run_id: Option<String>,
+    /// A link to that run, where another server keeps it.
+    pub run_link: Option<String>,
+    /// Where it came from, a URI: `mlflow-artifacts:/…` or `models:/m-…`.
+    pub source: String,
+    /// The folder that holds `MLmodel`, as a path under the artifact root, no slash at either end; absent where its
+    /// files are kept somewhere else.
+    pub artifact_path: Option<String>,
+    /// The logged model that it was made of.
+    pub model_id: Option<String>,
+    /// The job that registered it.
+    pub job_id: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a new version is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewModelVersion {
+    /// The registered model; made where there is none.
+    pub model_name: String,
+    /// What the version is, for people.
+    pub description: Option<String>,
+    /// The version's tags.
+    pub tags: BTreeMap<String, String>,
+    /// The run that made it.
+    pub run_id: Option<String>,
+    /// A link to that run, where another server keeps it.
+    pub run_link: Option<String>,
+    /// Where it came from, a URI: `mlflow-artifacts:/…` or `models:/m-…`.
+    pub source: String,
+    /// The folder that holds `MLmodel`, as a path under the artifact root.
+    pub artifact_path: Option<String>,
+    /// The job that registers it: the same job registers once.
+    pub job_id: Option<String>,
+    /// The logged model that it is made of.
+    pub model_id: Option<String>,
+}

@@ -1,0 +1,46 @@
+//! How each document writes an error. Handlers return [`Error`]; the style of their API turns it into a response.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::http::response::{Response, with_type};
+use crate::{Error, ErrorKind};
+
+/// Turns an error into a response; the text is the request's id.
+pub type ErrorStyle = fn(&Error, &str) -> Response;
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// `{"detail": "…"}`, the shape of the MLOps documents. Their table of codes has no 422: a wrong field is a 400.
+pub fn detail(error: &Error, request_id: &str) -> Response {
+    let code = if error.kind() == ErrorKind::Unprocessable { 400 } else { error.status() };
+    let mut body = json!({ "detail": error.public_message() });
+    if error.kind() == ErrorKind::Internal {
+        body["request_id"] = json!(request_id);
+    }
+    with_type(status(code), "application/json", body.to_string())
+}
+
+/// `{"error_code": "…", "message": "…"}`, MLflow's REST shape, with its codes and statuses.
+pub fn mlflow(error: &Error, request_id: &str) -> Response {
+    let (code, name) = match error.kind() {
+        ErrorKind::BadRequest | ErrorKind::Unprocessable => (400, "INVALID_PARAMETER_VALUE"),
+        ErrorKind::Unauthorized => (401, "UNAUTHENTICATED"),
+        ErrorKind::Forbidden => (403, "PERMISSION_DENIED"),
+        ErrorKind::NotFound | ErrorKind::Gone => (404, "RESOURCE_DOES_NOT_EXIST"),
+        ErrorKind::Conflict => (409, "RESOURCE_CONFLICT"),
+        ErrorKind::AlreadyExists => (400, "RESOURCE_ALREADY_EXISTS"),
+        ErrorKind::PayloadTooLarge => (413, "INVALID_PARAMETER_VALUE"),
+        ErrorKind::TooManyRequests => (429, "REQUEST_LIMIT_EXCEEDED"),
+        ErrorKind::NotImplemented => (501, "NOT_IMPLEMENTED"),
+        ErrorKind::Unavailable => (503, "TEMPORARILY_UNAVAILABLE"),
+        ErrorKind::Internal => (500, "INTERNAL_ERROR"),
+    };
+    let message = match error.kind() {
+        ErrorKind::Internal => format!("{} (request id {request_id})", error.public_message()),
+        _ => error.public_message().to_owned(),
+    };
+    with_type(status(code), "application/json", json!({ "error_code": name, "message": message }).to_string())
+}

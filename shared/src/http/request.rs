@@ -1,0 +1,161 @@
+//! A request as a handler sees it.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use serde::de::DeserializeOwned;
+
+use crate::error::FieldProblem;
+use crate::{Error, ErrorKind, Result};
+
+/// A request to a route, freed of how Lambda carries it.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path as sent, percent-encoded.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The values of the route's path parameters, percent-decoded.
+    pub path_parameters: HashMap<String, String>,
+    /// The query's pairs in their order, percent-decoded.
+    pub query: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Bytes,
+    /// The gateway's id of the request; errors carry it, so that a caller's report leads to the log.
+    pub request_id: String,
+    /// Where the caller reached the platform, for example `http://localhost:8000`; no slash at the end.
+    pub base_url: String,
+}
+
+impl Request {
+    /// The value of a path parameter.
+    ///
+    /// # Errors
+    /// `Internal` when the route has no such parameter: the route table and the handler disagree.
+    pub fn path_parameter(&self, name: &str) -> Result<&str> {
+        self.path_parameters
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| Error::broken(format!("{} {} has no path parameter {name}", self.method, self.path)))
+    }
+
+    /// The value of a header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The first value of a query parameter.
+    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of a query parameter as a number, or `default` where it is absent.
+    ///
+    /// # Errors
+    /// `Unprocessable` when it is not such a number.
+    pub fn query_number<T: std::str::FromStr>(&self, name: &str, default: T) -> Result<T> {
+        match self.query_parameter(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| {
+                let message = format!("must be a whole number, not {text:?}");
+                Error::new(ErrorKind::Unprocessable, format!("{name}: {message}")).with_fields(vec![FieldProblem {
+                    location: vec!["query".into(), name.into()],
+                    message,
+                    kind: "int_parsing",
+                }])
+            }),
+        }
+    }
+
+    /// The token of an `Authorization: Bearer …` header.
+    pub fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The body read as JSON.
+    ///
+    /// # Errors
+    /// `BadRequest` when it is empty or not JSON, with line and column; `Unprocessable` when a field is missing or of
+    /// another type, with its path.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Err(Error::bad_request("the body is empty; send a JSON object with Content-Type: application/json"));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
+        let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| json_error(&error))?;
+        deserializer.end().map_err(|error| Error::bad_request(format!("the body is not valid JSON: {error}")))?;
+        Ok(value)
+    }
+}
+
+fn json_error(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    use serde_json::error::Category;
+    match error.inner().classify() {
+        Category::Data => {
+            let path = error.path().to_string();
+            let message = without_position(&error.inner().to_string());
+            let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let (path, kind) = match (missing, path.as_str()) {
+                (Some(field), ".") => (field.to_owned(), "missing"),
+                (Some(field), outer) => (format!("{outer}.{field}"), "missing"),
+                (None, _) => (path, "type_error"),
+            };
+            let problem = FieldProblem {
+                location: std::iter::once("body").chain(path.split('.').filter(|part| !part.is_empty())).map(str::to_owned).collect(),
+                message: message.clone(),
+                kind,
+            };
+            let where_ = if path == "." { "the body".to_owned() } else { path };
+            Error::new(ErrorKind::Unprocessable, format!("{where_}: {message}")).with_fields(vec![problem])
+        }
+        Category::Io | Category::Syntax | Category::Eof => Error::bad_request(format!("the body is not valid JSON: {}", error.inner())),
+    }
+}
+
+fn without_position(message: &str) -> String {
+    message.rsplit_once(" at line ").map_or(message, |(text, _)| text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Body {
+        #[allow(dead_code)]
+        name: String,
+        #[allow(dead_code)]
+        timeout: Option<u32>,
+    }
+
+    fn request(body: &'static str) -> Request {
+        Request { body: Bytes::from_static(body.as_bytes()), ..Request::default() }
+    }
+
+    #[test]
+    fn a_wrong_body_is_told_what_is_wrong_and_where() {
+        for (body, kind, text) in [
+            ("", ErrorKind::BadRequest, "the body is empty"),
+            ("{", ErrorKind::BadRequest, "line 1"),
+            ("{\"name\": \"a\"} x", ErrorKind::BadRequest, "trailing"),
+            ("{\"timeout\": 3}", ErrorKind::Unprocessable, "name: missing field"),
+            ("{\"name\": \"a\", \"timeout\": \"soon\"}", ErrorKind::Unprocessable, "timeout: invalid type"),
+            ("[]", ErrorKind::Unprocessable, "the body"),
+        ] {
+            let error = request(body).json::<Body>().expect_err(body);
+            assert_eq!(error.kind(), kind, "{body}");
+            assert!(error.public_message().contains(text), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_bearer_token_is_read_whatever_the_case() {
+        let mut request = Request::default();
+        request.headers.insert("authorization", "bearer abc".parse().expect("a header"));
+        assert_eq!(request.bearer_token(), Some("abc"));
+    }
+}

@@ -1,0 +1,24 @@
+//! Where each kind of object lies in the bucket.
+
+/// The training script of a job.
+pub fn script(job_id: &str) -> String {
+    format!("jobs/{job_id}/script.py")
+}
+
+/// What the build made of a job: the image's manifest, configuration and the list of its layers.
+pub fn image_plan(job_id: &str) -> String {
+    format!("jobs/{job_id}/image.json")
+}
+
+/// The root of all artifacts; what follows is the path that MLflow's `mlflow-artifacts:/…` URIs carry.
+pub const ARTIFACT_ROOT: &str = "artifacts/";
+
+/// An artifact by its path under the root.
+pub fn artifact(path: &str) -> String {
+    format!("{ARTIFACT_ROOT}{path}")
+}
+
+/// A layer of an image, on its way from the build to the registry.
+pub fn layer(digest: &str) -> String {
+    format!("layers/{}", digest.replace(':', "/"))
+}

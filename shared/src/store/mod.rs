@@ -1,0 +1,83 @@
+//! The registry and the jobs, in one DynamoDB table. [`keys`] lists every access pattern: who asks, and which key or
+//! index answers. Nothing here scans.
+
+pub mod counters;
+pub mod deployments;
+pub mod idempotency;
+pub mod inference_logs;
+pub mod jobs;
+pub mod keys;
+pub mod layers;
+pub mod query;
+pub mod update;
+pub mod write;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result};
+use keys::Key;
+
+/// An item as DynamoDB holds it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// The table of that name.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// The item under a key, read consistently; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer or the item is not of this type.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes())).consistent_read(true);
+        let output = request.send().await.map_err(failed("reading an item"))?;
+        output.item.map(from_item).transpose()
+    }
+
+    /// That the table answers at all, for health checks.
+    ///
+    /// # Errors
+    /// `Internal` when it does not.
+    pub async fn check(&self) -> Result<()> {
+        self.get::<serde::de::IgnoredAny>(&Key::new("HEALTH", "HEALTH")).await.map(drop)
+    }
+}
+
+/// An item read into a type.
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| Error::internal("reading an item of the table", error))
+}
+
+/// A value written as an item's attributes.
+pub(crate) fn to_item<T: Serialize>(value: &T) -> Result<Item> {
+    serde_dynamo::to_item(value).map_err(|error| Error::internal("writing an item of the table", error))
+}
+
+/// A value written as one attribute.
+pub(crate) fn to_attribute<T: Serialize>(value: &T) -> Result<AttributeValue> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| Error::internal("writing an attribute", error))
+}
+
+/// Turns an SDK error into a fault of ours that says what was being done.
+pub(crate) fn failed<E, R>(doing: &'static str) -> impl FnOnce(SdkError<E, R>) -> Error
+where
+    E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    move |error| Error::internal(doing, DisplayErrorContext(error).to_string())
+}

@@ -1,0 +1,284 @@
+//! Writes: one by one with a condition, several at once in a transaction, many in batches.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as UpdateAction,
+    WriteRequest,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::keys::{Index, Key};
+use super::update::Update;
+use super::{Item, Store, failed, from_item, to_item};
+use crate::{Error, Result};
+
+/// DynamoDB takes at most this many writes in one transaction.
+pub const TRANSACTION_LIMIT: usize = 100;
+const BATCH_LIMIT: usize = 25;
+const ATTEMPTS: u32 = 8;
+
+/// An item to be put.
+#[derive(Debug, Clone)]
+pub struct NewItem {
+    item: Item,
+    only_if_absent: bool,
+}
+
+impl NewItem {
+    /// The value under the key, in place of what may be there.
+    ///
+    /// # Errors
+    /// `Internal` when the value cannot be written as an item.
+    pub fn new<T: Serialize>(key: &Key, value: &T) -> Result<Self> {
+        let mut item = to_item(value)?;
+        item.extend(key.attributes());
+        Ok(Self { item, only_if_absent: false })
+    }
+
+    /// Listed in an index under that partition and sort key.
+    pub fn listed(mut self, index: Index, partition: impl Into<String>, sort: impl Into<String>) -> Self {
+        self.item.insert(index.partition_attribute().to_owned(), AttributeValue::S(partition.into()));
+        self.item.insert(index.sort_attribute().to_owned(), AttributeValue::S(sort.into()));
+        self
+    }
+
+    /// Removed by DynamoDB some time after `seconds` since 1970.
+    pub fn expires_at(mut self, seconds: i64) -> Self {
+        self.item.insert("expires_at".to_owned(), AttributeValue::N(seconds.to_string()));
+        self
+    }
+
+    /// Only if there is no item under the key.
+    pub fn if_absent(mut self) -> Self {
+        self.only_if_absent = true;
+        self
+    }
+}
+
+/// One write of a transaction.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Puts an item.
+    Put(NewItem),
+    /// Updates an item.
+    Update(Update),
+    /// Deletes an item.
+    Delete(Key),
+}
+
+/// What became of a write with conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<T = ()> {
+    /// It is done.
+    Done(T),
+    /// Conditions did not hold, so nothing was written; the positions of the writes whose conditions did not.
+    Refused(Vec<usize>),
+}
+
+/// What became of an update with conditions, with the item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated<T> {
+    /// It is done; the item as it is now.
+    Done(T),
+    /// Conditions did not hold; the item as it is, `None` where there is none.
+    Refused(Option<T>),
+}
+
+impl<T> Outcome<T> {
+    /// True when it is done.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Outcome::Done(_))
+    }
+}
+
+impl Store {
+    /// Puts one item.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn put(&self, new: NewItem) -> Result<Outcome> {
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(new.item));
+        let request = request.set_condition_expression(new.only_if_absent.then(|| "attribute_not_exists(pk)".to_owned()));
+        match request.send().await {
+            Ok(_) => Ok(Outcome::Done(())),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(Outcome::Refused(vec![0])),
+            Err(error) => Err(failed("putting an item")(error)),
+        }
+    }
+
+    /// Updates one item and returns it as it is then.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer or the item is not of this type.
+    pub async fn update<T: DeserializeOwned>(&self, update: Update) -> Result<Outcome<T>> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(update.key.attributes()))
+            .update_expression(update.expression())
+            .set_condition_expression(update.condition())
+            .set_expression_attribute_names(Some(update.names).filter(|names| !names.is_empty()))
+            .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()))
+            .return_values(ReturnValue::AllNew);
+        match request.send().await {
+            Ok(output) => from_item(output.attributes.unwrap_or_default()).map(Outcome::Done),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(Outcome::Refused(vec![0])),
+            Err(error) => Err(failed("updating an item")(error)),
+        }
+    }
+
+    /// Updates one item and returns it as it is then; where the conditions do not hold, as it is without the update,
+    /// if it is there at all.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer or the item is not of this type.
+    pub async fn update_or_current<T: DeserializeOwned>(&self, update: Update) -> Result<Updated<T>> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(update.key.attributes()))
+            .update_expression(update.expression())
+            .set_condition_expression(update.condition())
+            .set_expression_attribute_names(Some(update.names).filter(|names| !names.is_empty()))
+            .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.send().await {
+            Ok(output) => from_item(output.attributes.unwrap_or_default()).map(Updated::Done),
+            Err(SdkError::ServiceError(error)) => match error.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => {
+                    refused.item.filter(|item| !item.is_empty()).map(from_item).transpose().map(Updated::Refused)
+                }
+                other => Err(Error::internal("updating an item", other)),
+            },
+            Err(error) => Err(failed("updating an item")(error)),
+        }
+    }
+
+    /// Deletes one item; there being none is no error.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn delete(&self, key: &Key) -> Result<()> {
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
+        request.send().await.map(drop).map_err(failed("deleting an item"))
+    }
+
+    /// All of the writes or none. A clash with another transaction is tried again for a while.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer; `Unavailable` when other writers keep getting in between.
+    pub async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
+        let items = writes.into_iter().map(|write| self.transaction_item(write)).collect::<Result<Vec<_>>>()?;
+        for attempt in 0..ATTEMPTS {
+            match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await {
+                Ok(_) => return Ok(Outcome::Done(())),
+                Err(error) => {
+                    let Some(refused) = refused_conditions(&error) else {
+                        return Err(failed("writing a transaction")(error));
+                    };
+                    if !refused.is_empty() {
+                        return Ok(Outcome::Refused(refused));
+                    }
+                    back_off(attempt).await;
+                }
+            }
+        }
+        Err(Error::new(crate::ErrorKind::Unavailable, "Others are writing the same records at this moment; try again."))
+    }
+
+    fn transaction_item(&self, write: Write) -> Result<TransactWriteItem> {
+        let item = TransactWriteItem::builder();
+        let broken = |error| Error::internal("building a transaction", error);
+        Ok(match write {
+            Write::Put(new) => item.put(
+                Put::builder()
+                    .table_name(&self.table)
+                    .set_item(Some(new.item))
+                    .set_condition_expression(new.only_if_absent.then(|| "attribute_not_exists(pk)".to_owned()))
+                    .build()
+                    .map_err(broken)?,
+            ),
+            Write::Update(update) => item.update(
+                UpdateAction::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(update.key.attributes()))
+                    .update_expression(update.expression())
+                    .set_condition_expression(update.condition())
+                    .set_expression_attribute_names(Some(update.names).filter(|names| !names.is_empty()))
+                    .set_expression_attribute_values(Some(update.values).filter(|values| !values.is_empty()))
+                    .build()
+                    .map_err(broken)?,
+            ),
+            Write::Delete(key) => {
+                item.delete(Delete::builder().table_name(&self.table).set_key(Some(key.attributes())).build().map_err(broken)?)
+            }
+        }
+        .build())
+    }
+
+    /// Puts many items without conditions, in as few calls as DynamoDB allows. Not a transaction: on an error some may
+    /// be written, and writing them again does no harm.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer; `Unavailable` when it keeps leaving items over.
+    pub async fn put_all(&self, items: Vec<NewItem>) -> Result<()> {
+        let mut rest: Vec<WriteRequest> = items
+            .into_iter()
+            .map(|new| {
+                let put = PutRequest::builder().set_item(Some(new.item)).build();
+                put.map(|put| WriteRequest::builder().put_request(put).build()).map_err(|error| Error::internal("building a batch", error))
+            })
+            .collect::<Result<_>>()?;
+        let mut attempt = 0;
+        while !rest.is_empty() {
+            let batch: Vec<_> = rest.drain(..rest.len().min(BATCH_LIMIT)).collect();
+            let output = self.client.batch_write_item().request_items(&self.table, batch).send().await;
+            let left = output.map_err(failed("writing a batch"))?.unprocessed_items.unwrap_or_default();
+            let left = left.into_values().flatten().collect::<Vec<_>>();
+            if !left.is_empty() {
+                attempt += 1;
+                if attempt > ATTEMPTS {
+                    return Err(Error::new(crate::ErrorKind::Unavailable, "The table takes no more writes at this moment; try again."));
+                }
+                rest.extend(left);
+                back_off(attempt).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The positions of the writes whose conditions did not hold; empty when it only clashed with another transaction;
+/// `None` for any other error.
+fn refused_conditions<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<usize>> {
+    let SdkError::ServiceError(error) = error else { return None };
+    match error.err() {
+        TransactWriteItemsError::TransactionCanceledException(canceled) => {
+            let reasons = canceled.cancellation_reasons();
+            let refused: Vec<_> = reasons
+                .iter()
+                .enumerate()
+                .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
+                .map(|(at, _)| at)
+                .collect();
+            let clashed = reasons.iter().any(|reason| matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError")));
+            (!refused.is_empty() || clashed).then_some(refused)
+        }
+        TransactWriteItemsError::TransactionInProgressException(_) => Some(Vec::new()),
+        other if other.code() == Some("TransactionConflictException") => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+async fn back_off(attempt: u32) {
+    let most = 10u64 << attempt.min(7);
+    tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
+}
