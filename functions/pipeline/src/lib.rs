@@ -1,1 +1,51 @@
+//! The pipeline: the tasks that the state machines call, and the routes through which the training program talks to
+//! the platform.
+//!
+//! `statemachines/train.asl.json`: `begin_training` → `train` → `finish_training`.
+//! `statemachines/deploy.asl.json`: training (nested) → `build` → `push` → `deploy_function` → `publish_version` →
+//! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. Every task can run twice.
 
+pub mod image;
+pub mod routes;
+pub mod tasks;
+pub mod training;
+
+use shared::http::error_style;
+use shared::{FunctionSet, route, task};
+
+/// The functions of this crate.
+pub const FUNCTIONS: FunctionSet = FunctionSet {
+    name: "pipeline",
+    routes: &[
+        route!(POST "/pipeline/jobs/{job_id}/claim" => routes::job_claim),
+        route!(POST "/pipeline/jobs/{job_id}/logs" => routes::job_logs),
+        route!(POST "/pipeline/jobs/{job_id}/outcome" => routes::job_outcome),
+    ],
+    tasks: &[
+        task!(tasks::begin_training),
+        task!(tasks::train),
+        task!(tasks::finish_training),
+        task!(tasks::build),
+        task!(tasks::push),
+        task!(tasks::deploy_function),
+        task!(tasks::publish_version),
+        task!(tasks::verify_version),
+        task!(tasks::go_live),
+        task!(tasks::record_failure),
+        task!(tasks::reconcile_jobs),
+        task!(tasks::model_log),
+    ],
+    error_style: error_style::detail,
+};
+
+/// Runs the pipeline's binary: with the argument `train` the training program for the job that `JOB_ID` names (the way
+/// a build project runs it), else the Lambda function that `_HANDLER` names.
+///
+/// # Errors
+/// When the function or the training cannot be run.
+pub fn main() -> Result<(), lambda_runtime::Error> {
+    match std::env::args().nth(1).as_deref() {
+        Some("train") => tasks::train::command(),
+        _ => shared::functions::main(FUNCTIONS),
+    }
+}

@@ -1,1 +1,3 @@
-fn main() {}
+fn main() -> Result<(), lambda_runtime::Error> {
+    pipeline::main()
+}
