@@ -5,4 +5,6 @@
 //! template, and nothing of the product that it runs.
 
 pub mod aws_error;
+pub mod code_build;
 pub mod invoke;
+pub mod step_functions;
