@@ -52,7 +52,8 @@ pub fn encode(sort_key: &str) -> String {
 
 fn decode(token: &str) -> Result<String> {
     let invalid = || Error::bad_request("page_token is not one that this list returned; leave it out for the first page");
-    if token.len() > 2048 {
+    // A sort key has at most 1024 bytes.
+    if token.len() > 1360 {
         return Err(invalid());
     }
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;

@@ -24,6 +24,7 @@ pub struct ModelMetric {
     /// The metric.
     pub key: String,
     /// The value.
+    #[serde(with = "super::run::number_as_text")]
     pub value: f64,
     /// When, in milliseconds since 1970.
     pub timestamp: i64,

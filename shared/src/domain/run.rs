@@ -23,7 +23,7 @@ pub enum RunStatus {
 }
 
 /// One value of a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricPoint {
     /// The step at which it was measured.
     pub step: i64,
@@ -124,6 +124,45 @@ fn ordered_integer(number: i64) -> u64 {
 pub fn ordered_number(number: f64) -> u64 {
     let bits = number.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
+}
+
+/// Real numbers as text: the table's numbers know no NaN, no infinity, and nothing above 10^126.
+pub mod number_as_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    /// Writes a number as text that reads back as the same number.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:?}"))
+    }
+
+    /// Reads a number from text.
+    ///
+    /// # Errors
+    /// When the text is no number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+const ADJECTIVES: &[&str] = &[
+    "amber", "bold", "brisk", "calm", "clear", "crisp", "deep", "eager", "early", "fair", "fleet", "gentle", "golden", "grand",
+    "keen", "kind", "lively", "lucid", "mellow", "merry", "nimble", "noble", "patient", "plain", "proud", "quick", "quiet",
+    "rare", "sharp", "silver", "sleek", "smooth", "steady", "still", "stout", "swift", "tidy", "vivid", "warm", "wise",
+];
+
+const NOUNS: &[&str] = &[
+    "alder", "aspen", "badger", "beech", "birch", "cedar", "crane", "curlew", "dune", "eagle", "falcon", "fern", "finch",
+    "fjord", "grove", "hare", "heron", "ibis", "lark", "linden", "lynx", "maple", "marten", "meadow", "moor", "otter", "owl",
+    "pine", "plover", "raven", "reed", "ridge", "robin", "rowan", "seal", "stoat", "stork", "swan", "tern", "wren",
+];
+
+/// A name for a run or a model whose maker gave it none: two words and a number.
+pub fn random_name() -> String {
+    let word = |words: &[&'static str]| words[rand::random_range(0..words.len())];
+    format!("{}-{}-{}", word(ADJECTIVES), word(NOUNS), rand::random_range(0..1000))
 }
 
 #[cfg(test)]

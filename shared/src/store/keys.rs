@@ -16,25 +16,34 @@
 //! | model_log, metrics views | a deployment's counters by minute | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
 //! | status, totals of lists | a counter | `pk = COUNTER#<name>`, `sk = COUNTER` |
+//! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |
+//! | finish_training | the version that a job registered | `pk = JOB#<id>`, `sk = VERSION` |
+//! | every writer of long texts | a text too long for its item, by its hash | the item's own `pk`, `sk = VALUE#<hash>` |
 //! | tracking | an experiment | `pk = EXPERIMENT#<id>`, `sk = EXPERIMENT` |
 //! | tracking | the experiment of a name | `pk = EXPERIMENT_NAME#<name>`, `sk = EXPERIMENT_NAME` |
 //! | tracking | experiments of a lifecycle stage, newest first | `gsi1`: `EXPERIMENTS#<stage>`, by creation time |
-//! | tracking | a run; its params, tags, latest metrics | `pk = RUN#<id>`, `sk = RUN`, or begins with `PARAM#`, `TAG#`, `METRIC#` |
-//! | tracking | a metric's history | `pk = RUN#<id>`, `sk` begins with `HISTORY#<metric>#` |
+//! | tracking | a run with its params, tags and (up to a bound) latest metrics | `pk = RUN#<id>`, `sk = RUN` |
+//! | tracking | all latest metrics of a run that has very many | `pk = RUN#<id>`, `sk` begins with `METRIC#` |
+//! | tracking | runs of an experiment in the order of a metric's latest value | `gsi1`: `EXPERIMENT#<id>#METRIC#<metric>`, by value; `METRIC_NAN` for those that are NaN |
+//! | tracking | a metric's history | `pk = HISTORY#<run id>#<metric>`, by time, step, value |
 //! | tracking | runs of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#RUNS#<stage>`, by start time |
-//! | tracking | a logged model | `pk = LOGGED_MODEL#<id>`, `sk = LOGGED_MODEL` |
+//! | tracking | the datasets that a run used | `pk = RUN#<id>`, `sk` begins with `INPUT#` |
+//! | tracking | a logged model; what was measured on it | `pk = LOGGED_MODEL#<id>`, `sk = LOGGED_MODEL`, or begins with `METRIC#` |
 //! | tracking, registry | the models that a run logged | `gsi2`: `RUN#<id>#LOGGED_MODELS`, by creation time |
-//! | tracking | logged models of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#LOGGED_MODELS`, by creation time |
-//! | every registry view | a registered model | `pk = MODEL#<name>`, `sk = MODEL` |
+//! | tracking | logged models of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#LOGGED_MODELS#<stage>`, by creation time |
+//! | every registry view | a registered model with its tags and aliases | `pk = MODEL#<name>`, `sk = MODEL` |
 //! | every registry view | a model's versions, newest first | `pk = MODEL#<name>`, `sk` begins with `VERSION#` |
 //! | every registry view | registered models by name | `gsi1`: `MODELS`, by name |
+//! | tracking | versions of all models, by name, newest first | `gsi1`: `MODEL_VERSIONS` |
+//! | tracking | the versions made of a run's models | `gsi2`: `RUN#<id>#VERSIONS` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
+use crate::{Error, Result};
 
 /// The primary key of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The partition.
     pub partition: String,
@@ -46,6 +55,18 @@ impl Key {
     /// The key of that partition and sort key.
     pub fn new(partition: impl Into<String>, sort: impl Into<String>) -> Self {
         Self { partition: partition.into(), sort: sort.into() }
+    }
+
+    /// The key of an item that was read.
+    ///
+    /// # Errors
+    /// `Internal` when the item has no key, which no item of the table lacks.
+    pub(crate) fn of(item: &Item) -> Result<Self> {
+        let text = |attribute| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
+        match (text("pk"), text("sk")) {
+            (Some(partition), Some(sort)) => Ok(Self { partition, sort }),
+            _ => Err(Error::broken("an item of the table has no key")),
+        }
     }
 
     /// As DynamoDB takes it.

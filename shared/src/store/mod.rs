@@ -3,19 +3,24 @@
 
 pub mod counters;
 pub mod deployments;
+pub mod experiments;
 pub mod idempotency;
 pub mod inference_logs;
 pub mod jobs;
 pub mod keys;
 pub mod layers;
+pub mod logged_models;
 pub mod query;
+pub mod registered_models;
+pub mod runs;
 pub mod update;
+pub(crate) mod values;
 pub mod write;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -79,5 +84,11 @@ where
     E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    move |error| Error::internal(doing, DisplayErrorContext(error).to_string())
+    move |error| {
+        if error.message().is_some_and(|message| message.contains("size has exceeded")) {
+            let message = "This would make the record larger than the 400 KB that one can have; write less, or fewer entries.";
+            return Error::new(crate::ErrorKind::PayloadTooLarge, message);
+        }
+        Error::internal(doing, DisplayErrorContext(error).to_string())
+    }
 }

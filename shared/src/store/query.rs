@@ -1,11 +1,17 @@
 //! Reads of one partition, in order, page by page.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::de::DeserializeOwned;
 
-use super::keys::Index;
+use super::keys::{Index, Key};
+use super::write::{ATTEMPTS, back_off};
 use super::{Item, Store, failed, from_item};
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
+
+/// DynamoDB takes at most this many keys in one batch.
+const BATCH_GET_LIMIT: usize = 100;
 use crate::paging::{self, Page, PageRequest};
 
 /// One partition of the table or of an index, read in order.
@@ -70,6 +76,39 @@ impl Store {
         self.query_items(query, None, None).await?.into_iter().map(from_item).collect()
     }
 
+    /// The items under many keys, read consistently, by key; those that are not there are left out.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer or an item is not of this type; `Unavailable` when it keeps leaving
+    /// items over.
+    pub async fn get_all<T: DeserializeOwned>(&self, keys: Vec<Key>) -> Result<HashMap<Key, T>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        let mut rest: Vec<Item> = keys.iter().map(Key::attributes).collect();
+        let mut attempt = 0;
+        while !rest.is_empty() {
+            let batch = rest.drain(..rest.len().min(BATCH_GET_LIMIT)).collect();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(batch)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| Error::internal("building a batch", error))?;
+            let output = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+            let output = output.map_err(failed("reading a batch"))?;
+            for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                let key = Key::of(&item)?;
+                found.insert(key, from_item(item)?);
+            }
+            let left: Vec<Item> =
+                output.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|left| left.keys).collect();
+            if !left.is_empty() {
+                attempt += 1;
+                if attempt > ATTEMPTS {
+                    return Err(Error::new(ErrorKind::Unavailable, "The table is busy at this moment; try again."));
+                }
+                rest.extend(left);
+                back_off(attempt).await;
+            }
+        }
+        Ok(found)
+    }
+
     async fn query_items(&self, query: &Query, after: Option<&str>, limit: Option<usize>) -> Result<Vec<Item>> {
         let (partition_attribute, sort_attribute) = query.attributes();
         let mut condition = "#partition = :partition".to_owned();
@@ -96,11 +135,16 @@ impl Store {
             }
             Some(after) => {
                 // Text that no sort key is, between `after` and the next one.
+                let end = format!("{prefix}\u{10FFFF}");
                 let (low, high) = if query.newest_first {
-                    (prefix.clone(), after.to_owned())
+                    (prefix.clone(), end.min(after.to_owned()))
                 } else {
-                    (format!("{after}\u{1}"), format!("{prefix}\u{10FFFF}"))
+                    (prefix.clone().max(format!("{after}\u{1}")), end)
                 };
+                // A token that was tampered with can point behind the end.
+                if low > high {
+                    return Ok(Vec::new());
+                }
                 condition.push_str(" AND #sort BETWEEN :low AND :high");
                 request = request
                     .expression_attribute_names("#sort", sort_attribute)

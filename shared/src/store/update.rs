@@ -104,6 +104,13 @@ impl Update {
         self
     }
 
+    /// Only if the map has no such entry.
+    pub fn if_entry_missing(mut self, map: &str, key: &str) -> Self {
+        let entry = self.entry(map, key);
+        self.conditions.push(format!("attribute_not_exists({entry})"));
+        self
+    }
+
     /// Only if the map has no such entry, or one that compares so to the value.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// DynamoDB takes at most this many writes in one transaction.
 pub const TRANSACTION_LIMIT: usize = 100;
 const BATCH_LIMIT: usize = 25;
-const ATTEMPTS: u32 = 8;
+pub(crate) const ATTEMPTS: u32 = 8;
 
 /// An item to be put.
 #[derive(Debug, Clone)]
@@ -278,7 +278,7 @@ fn refused_conditions<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option
     }
 }
 
-async fn back_off(attempt: u32) {
+pub(crate) async fn back_off(attempt: u32) {
     let most = 10u64 << attempt.min(7);
     tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
 }

@@ -1,0 +1,722 @@
+//! Runs in the table. A run is one item with its params, tags and the latest values of its metrics, so that a page of
+//! runs is one query; a metric's values are items of their own, and so is the latest value of each metric, by which
+//! runs are found in the order of a metric.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use super::experiments::check_experiment_is_active;
+use super::keys::{Index, Key};
+use super::query::Query;
+use super::update::Update;
+use super::values::{HoldsTexts, Texts, all_stored, stored};
+use super::write::{NewItem, Outcome, TRANSACTION_LIMIT, Updated, Write};
+use super::Store;
+use crate::domain::lifecycle::LifecycleStage;
+use crate::domain::logged_model::ModelLocation;
+use crate::domain::run::{MetricPoint, ModelOutput, Run, RunStatus, ordered_number};
+use crate::domain::{artifact_uri, experiment::DEFAULT_EXPERIMENT_ID};
+use crate::objects::{Objects, keys::artifact};
+use crate::paging::{Page, PageRequest};
+use crate::{Error, ErrorKind, Result, Timestamp};
+
+/// How many metrics a run's own item holds; the latest values of more are read from their own items.
+const INLINE_METRICS: usize = 200;
+
+/// How many entries one update sets: an expression has at most 4 KB.
+const ENTRIES_PER_UPDATE: usize = 60;
+
+/// How many writes of one request are under way at once.
+const CONCURRENT_WRITES: usize = 8;
+
+const ATTEMPTS: u32 = 30;
+
+/// The tag that holds a run's name.
+pub const RUN_NAME_TAG: &str = "mlflow.runName";
+
+/// The tag in which older clients keep the models that they logged.
+pub const LOGGED_MODELS_TAG: &str = "mlflow.log-model.history";
+
+/// A run as the table holds it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunItem {
+    id: String,
+    experiment_id: String,
+    name: String,
+    user_id: String,
+    status: RunStatus,
+    start_time: i64,
+    end_time: Option<i64>,
+    lifecycle_stage: LifecycleStage,
+    artifact_uri: String,
+    job_id: Option<String>,
+    params: Texts,
+    tags: Texts,
+    /// Each metric's latest point as [`MetricPoint::latest_order`].
+    metrics: BTreeMap<String, String>,
+    #[serde(default)]
+    more_metrics: bool,
+    #[serde(default)]
+    model_outputs: Vec<ModelOutput>,
+    #[serde(default)]
+    model_inputs: Vec<String>,
+}
+
+/// The latest value of a metric as an item of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LatestMetric {
+    metric: String,
+    latest: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct JobRun {
+    run_id: String,
+}
+
+/// What a new run is made of.
+#[derive(Debug, Clone, Default)]
+pub struct NewRun {
+    /// The experiment; empty for the one that is always there.
+    pub experiment_id: String,
+    /// Its name; empty for the one in its tags, or one that is made up.
+    pub name: String,
+    /// Who started it.
+    pub user_id: String,
+    /// When it started, in milliseconds since 1970.
+    pub start_time: i64,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The job whose script makes it.
+    pub job_id: Option<String>,
+}
+
+/// What is logged to a run in one request.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Values of metrics.
+    pub metrics: Vec<(String, MetricPoint)>,
+    /// Params.
+    pub params: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What changes of a run itself.
+#[derive(Debug, Clone, Default)]
+pub struct RunChange {
+    /// Its status.
+    pub status: Option<RunStatus>,
+    /// When it ended, in milliseconds since 1970.
+    pub end_time: Option<i64>,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+impl HoldsTexts for RunItem {
+    fn partition(&self) -> String {
+        partition(&self.id)
+    }
+    fn texts(&mut self) -> Vec<&mut Texts> {
+        vec![&mut self.params, &mut self.tags]
+    }
+}
+
+fn partition(id: &str) -> String {
+    format!("RUN#{id}")
+}
+
+fn key(id: &str) -> Key {
+    Key::new(partition(id), "RUN")
+}
+
+fn latest_key(run_id: &str, metric: &str) -> Key {
+    Key::new(partition(run_id), format!("METRIC#{metric}"))
+}
+
+/// Each metric's history is a partition of its own: metrics of one run are written side by side at full speed.
+fn history_partition(run_id: &str, metric: &str) -> String {
+    format!("HISTORY#{run_id}#{metric}")
+}
+
+fn list(experiment_id: &str, stage: LifecycleStage) -> String {
+    format!("EXPERIMENT#{experiment_id}#RUNS#{}", stage.name())
+}
+
+/// By start time; runs of the same time by id, so that they come in MLflow's order when read from the last.
+fn list_order(start_time: i64, id: &str) -> String {
+    let inverted: String = id.chars().map(|digit| digit.to_digit(16).map_or(digit, |value| char::from_digit(15 - value, 16).unwrap_or(digit))).collect();
+    format!("{:016x}#{inverted}", start_time.cast_unsigned() ^ (1 << 63))
+}
+
+/// Runs of an experiment by the latest value of a metric. NaN, which compares to no number, has a list of its own.
+fn metric_list(experiment_id: &str, metric: &str, value: f64) -> String {
+    format!("EXPERIMENT#{experiment_id}#{}#{metric}", if value.is_nan() { "METRIC_NAN" } else { "METRIC" })
+}
+
+fn no_run(id: &str) -> Error {
+    Error::not_found(format!("Run with id={id} not found"))
+}
+
+fn check_is_active(run: &RunItem) -> Result<()> {
+    match run.lifecycle_stage {
+        LifecycleStage::Active => Ok(()),
+        LifecycleStage::Deleted => Err(Error::bad_request(format!(
+            "The run {} must be in the 'active' state. Current state is deleted.",
+            run.id
+        ))),
+    }
+}
+
+fn point(text: &str) -> Result<MetricPoint> {
+    MetricPoint::from_latest_order(text).ok_or_else(|| Error::broken(format!("{text:?} is no point of a metric")))
+}
+
+impl RunItem {
+    fn into_run(self) -> Result<Run> {
+        let metrics = self.metrics.into_iter().map(|(metric, latest)| Ok((metric, point(&latest)?))).collect::<Result<_>>()?;
+        Ok(Run {
+            id: self.id,
+            experiment_id: self.experiment_id,
+            name: self.name,
+            user_id: self.user_id,
+            status: self.status,
+            start_time: self.start_time,
+            end_time: self.end_time,
+            lifecycle_stage: self.lifecycle_stage,
+            artifact_uri: self.artifact_uri,
+            job_id: self.job_id,
+            params: self.params,
+            tags: self.tags,
+            metrics,
+            model_outputs: self.model_outputs,
+            model_inputs: self.model_inputs,
+        })
+    }
+}
+
+impl Store {
+    /// Makes a run, and records it with the job whose script makes it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such experiment; `BadRequest` when it is deleted, or the name and the tag that holds
+    /// the name differ; `Internal` when DynamoDB does not answer.
+    pub async fn create_run(&self, new: NewRun) -> Result<Run> {
+        let experiment_id = if new.experiment_id.is_empty() { DEFAULT_EXPERIMENT_ID } else { &new.experiment_id };
+        let experiment = self.experiment(experiment_id).await?;
+        let experiment = experiment.ok_or_else(|| Error::not_found(format!("No Experiment with id={experiment_id} exists")))?;
+        check_experiment_is_active(&experiment)?;
+        let mut tags = new.tags;
+        let tagged = tags.get(RUN_NAME_TAG).filter(|name| !name.is_empty()).cloned();
+        let name = match (new.name.is_empty(), tagged) {
+            (false, Some(tagged)) if tagged != new.name => {
+                return Err(Error::bad_request(format!(
+                    "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values \
+                     (run_name='{}', mlflow.runName='{tagged}').",
+                    new.name
+                )));
+            }
+            (false, _) => new.name,
+            (true, Some(tagged)) => tagged,
+            (true, None) => crate::domain::run::random_name(),
+        };
+        tags.insert(RUN_NAME_TAG.to_owned(), name.clone());
+        let id = crate::id::new_hexadecimal_id();
+        let item = RunItem {
+            artifact_uri: format!("{}/{id}/artifacts", experiment.artifact_location.trim_end_matches('/')),
+            experiment_id: experiment.id,
+            name,
+            user_id: new.user_id,
+            status: RunStatus::Running,
+            start_time: new.start_time,
+            end_time: None,
+            lifecycle_stage: LifecycleStage::Active,
+            job_id: new.job_id,
+            params: Texts::new(),
+            tags,
+            metrics: BTreeMap::new(),
+            more_metrics: false,
+            model_outputs: Vec::new(),
+            model_inputs: Vec::new(),
+            id,
+        };
+        self.keep_texts(&partition(&item.id), item.tags.values()).await?;
+        let stored = RunItem { tags: all_stored(&item.tags), ..item.clone() };
+        let new_item = NewItem::new(&key(&item.id), &stored)?
+            .listed(Index::First, list(&item.experiment_id, LifecycleStage::Active), list_order(item.start_time, &item.id))
+            .if_absent();
+        let outcome = match &item.job_id {
+            None => self.put(new_item).await?,
+            Some(job_id) => {
+                let link = Key::new(format!("JOB#{job_id}"), format!("RUN#{}", item.id));
+                let link = NewItem::new(&link, &JobRun { run_id: item.id.clone() })?;
+                self.transact(vec![Write::Put(new_item), Write::Put(link)]).await?
+            }
+        };
+        match outcome {
+            Outcome::Done(()) => item.into_run(),
+            Outcome::Refused(_) => Err(Error::broken(format!("run {} exists already", item.id))),
+        }
+    }
+
+    /// A run by its id, deleted ones included.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn run(&self, id: &str) -> Result<Option<Run>> {
+        let Some(item) = self.run_item(id).await? else { return Ok(None) };
+        Ok(self.complete_runs(vec![item]).await?.pop())
+    }
+
+    async fn run_item(&self, id: &str) -> Result<Option<RunItem>> {
+        if id.is_empty() || id.len() > 256 {
+            return Ok(None);
+        }
+        self.get(&key(id)).await
+    }
+
+    /// The run that an item which belongs to one is about, for checks that need no more: its job and its stage.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn job_of_run(&self, id: &str) -> Result<Option<String>> {
+        Ok(self.run_item(id).await?.and_then(|item| item.job_id))
+    }
+
+    async fn complete_runs(&self, mut items: Vec<RunItem>) -> Result<Vec<Run>> {
+        for item in items.iter_mut().filter(|item| item.more_metrics) {
+            let latest: Vec<LatestMetric> = self.all(&Query::table(partition(&item.id)).prefix("METRIC#")).await?;
+            item.metrics.extend(latest.into_iter().map(|latest| (latest.metric, latest.latest)));
+        }
+        self.restore_texts(&mut items).await?;
+        items.into_iter().map(RunItem::into_run).collect()
+    }
+
+    /// Runs of an experiment in a stage, by start time, newest first.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn runs(&self, experiment_id: &str, stage: LifecycleStage, page: &PageRequest) -> Result<Page<Run>> {
+        let query = Query::index(Index::First, list(experiment_id, stage)).newest_first();
+        let page: Page<RunItem> = self.page(&query, page).await?;
+        Ok(Page { items: self.complete_runs(page.items).await?, next_page_token: page.next_page_token })
+    }
+
+    /// The runs that a job's script made, oldest first.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn job_runs(&self, job_id: &str) -> Result<Vec<String>> {
+        let links: Vec<JobRun> = self.all(&Query::table(format!("JOB#{job_id}")).prefix("RUN#")).await?;
+        Ok(links.into_iter().map(|link| link.run_id).collect())
+    }
+
+    /// Changes a run itself.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
+    pub async fn update_run(&self, id: &str, change: RunChange) -> Result<Run> {
+        let mut update = Update::new(key(id));
+        if let Some(status) = change.status {
+            update = update.set("status", &status)?;
+        }
+        if let Some(end_time) = change.end_time {
+            update = update.set("end_time", &end_time)?;
+        }
+        if let Some(name) = change.name.filter(|name| !name.is_empty()) {
+            self.keep_texts(&partition(id), [&name]).await?;
+            update = update.set("name", &name)?.set_entry("tags", RUN_NAME_TAG, &stored(&name))?;
+        }
+        let item = self.update_active(id, update).await?;
+        self.complete_runs(vec![item]).await?.pop().ok_or_else(|| no_run(id))
+    }
+
+    /// Deletes a run, or restores it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; `Internal` when DynamoDB does not answer.
+    pub async fn set_run_stage(&self, id: &str, stage: LifecycleStage) -> Result<()> {
+        let run = self.run_item(id).await?.ok_or_else(|| no_run(id))?;
+        let update = Update::new(key(id))
+            .if_exists()
+            .set("lifecycle_stage", &stage)?
+            .set(Index::First.partition_attribute(), &list(&run.experiment_id, stage))?;
+        let update = match stage {
+            LifecycleStage::Active => update.remove("deleted_time"),
+            LifecycleStage::Deleted => update.set("deleted_time", &Timestamp::now().milliseconds())?,
+        };
+        self.update::<serde::de::IgnoredAny>(update).await.map(drop)
+    }
+
+    /// An update of a run that must be active.
+    async fn update_active(&self, id: &str, update: Update) -> Result<RunItem> {
+        let update = update.if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
+        match self.update_or_current::<RunItem>(update).await? {
+            Updated::Done(item) => Ok(item),
+            Updated::Refused(None) => Err(no_run(id)),
+            Updated::Refused(Some(item)) => {
+                check_is_active(&item)?;
+                Err(Error::broken(format!("an update of run {id} was refused for no reason")))
+            }
+        }
+    }
+
+    /// Logs a param. One that is there already with this value is left; it cannot be changed.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run; `BadRequest` when the run is deleted or the param has another value;
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn log_param(&self, run_id: &str, name: &str, value: &str) -> Result<()> {
+        self.check_long_text_has_owner(run_id, [value]).await?;
+        self.keep_texts(&partition(run_id), [&value.to_owned()]).await?;
+        let update = Update::new(key(run_id))
+            .if_exists()
+            .if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?
+            .if_entry_absent_or("params", name, "=", &stored(value))?
+            .set_entry("params", name, &stored(value))?;
+        match self.update_or_current::<RunItem>(update).await? {
+            Updated::Done(_) => Ok(()),
+            Updated::Refused(None) => Err(no_run(run_id)),
+            Updated::Refused(Some(item)) => {
+                check_is_active(&item)?;
+                let item = self.with_texts(item).await?;
+                Err(Error::bad_request(format!(
+                    "Changing param values is not allowed. Param with key='{name}' was already logged with value='{}' for \
+                     run ID='{run_id}'. Attempted logging new value '{value}'.",
+                    item.params.get(name).map_or("", String::as_str)
+                )))
+            }
+        }
+    }
+
+    /// Long texts lie beside the run; without a run they would belong to nothing.
+    async fn check_long_text_has_owner<'a>(&self, run_id: &str, texts: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        if texts.into_iter().any(|text| stored(text).starts_with('#')) && self.run_item(run_id).await?.is_none() {
+            return Err(no_run(run_id));
+        }
+        Ok(())
+    }
+
+    /// Sets a tag of a run; the tag that holds the run's name names the run.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
+    pub async fn set_run_tag(&self, run_id: &str, name: &str, value: &str) -> Result<()> {
+        self.check_long_text_has_owner(run_id, [value]).await?;
+        self.keep_texts(&partition(run_id), [&value.to_owned()]).await?;
+        let update = with_tag(Update::new(key(run_id)), name, value)?;
+        self.update_active(run_id, update).await.map(drop)
+    }
+
+    /// Removes a tag of a run.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run or tag; `BadRequest` when the run is deleted; `Internal` when DynamoDB does
+    /// not answer.
+    pub async fn delete_run_tag(&self, run_id: &str, name: &str) -> Result<()> {
+        let update = Update::new(key(run_id))
+            .if_exists()
+            .if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?
+            .if_entry_exists("tags", name)
+            .remove_entry("tags", name);
+        match self.update_or_current::<RunItem>(update).await? {
+            Updated::Done(_) => Ok(()),
+            Updated::Refused(None) => Err(no_run(run_id)),
+            Updated::Refused(Some(item)) => {
+                check_is_active(&item)?;
+                Err(Error::not_found(format!("No tag with name: {name} in run with id {run_id}")))
+            }
+        }
+    }
+
+    /// Records models that a run made.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
+    pub async fn log_outputs(&self, run_id: &str, models: &[ModelOutput]) -> Result<()> {
+        let update = Update::new(key(run_id)).append("model_outputs", models)?;
+        self.update_active(run_id, update).await.map(drop)
+    }
+
+    /// Records models that a run used; one that is recorded already is not recorded again.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
+    pub async fn log_model_inputs(&self, run_id: &str, models: &[String]) -> Result<()> {
+        let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
+        let known: HashSet<&String> = item.model_inputs.iter().collect();
+        let new: Vec<&String> = models.iter().filter(|model| !known.contains(model)).collect();
+        let update = Update::new(key(run_id)).append("model_inputs", &new)?;
+        self.update_active(run_id, update).await.map(drop)
+    }
+
+    /// Records in a run's tag a model that an older client logged.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
+    pub async fn record_logged_model(&self, run_id: &str, model: &serde_json::Value) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
+            check_is_active(&item)?;
+            let before = item.tags.get(LOGGED_MODELS_TAG).cloned();
+            let texts = self.with_texts(item).await?.tags;
+            let history = texts.get(LOGGED_MODELS_TAG).and_then(|text| serde_json::from_str::<Vec<serde_json::Value>>(text).ok());
+            let mut history = history.unwrap_or_default();
+            history.push(model.clone());
+            let text = serde_json::Value::from(history).to_string();
+            self.keep_texts(&partition(run_id), [&text]).await?;
+            let update = Update::new(key(run_id)).if_exists().set_entry("tags", LOGGED_MODELS_TAG, &stored(&text))?;
+            let update = match &before {
+                Some(before) => update.if_entry_absent_or("tags", LOGGED_MODELS_TAG, "=", before)?,
+                None => update.if_entry_missing("tags", LOGGED_MODELS_TAG),
+            };
+            if self.update::<serde::de::IgnoredAny>(update).await?.is_done() {
+                return Ok(());
+            }
+        }
+        Err(busy(run_id))
+    }
+
+    /// Logs metrics, params and tags. Each of the three is written whole or, on an error, may be written in part;
+    /// logging the same again does no harm.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such run; `BadRequest` when the run is deleted or a param has another value;
+    /// `Unavailable` when other writers keep getting in between; `Internal` when DynamoDB does not answer.
+    pub async fn log_batch(&self, run_id: &str, batch: Batch) -> Result<()> {
+        let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
+        check_is_active(&item)?;
+        self.keep_texts(&partition(run_id), batch.params.values().chain(batch.tags.values())).await?;
+        self.log_params(item.clone(), &batch.params).await?;
+        self.log_metrics(item, batch.metrics).await?;
+        self.set_run_tags(run_id, &batch.tags).await
+    }
+
+    async fn log_params(&self, item: RunItem, params: &BTreeMap<String, String>) -> Result<()> {
+        let run_id = item.id.clone();
+        let different = |held: &RunItem| {
+            params.iter().any(|(name, value)| held.params.get(name).is_some_and(|held| *held != stored(value)))
+        };
+        if different(&item) {
+            return Err(self.changed_params(item, params).await?);
+        }
+        let new: Vec<_> = params.iter().filter(|(name, _)| !item.params.contains_key(*name)).collect();
+        for entries in new.chunks(ENTRIES_PER_UPDATE) {
+            let mut update =
+                Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
+            for (name, value) in entries {
+                let value = stored(value);
+                update = update.if_entry_absent_or("params", name, "=", &value)?.set_entry("params", name, &value)?;
+            }
+            match self.update_or_current::<RunItem>(update).await? {
+                Updated::Done(_) => {}
+                Updated::Refused(None) => return Err(no_run(&run_id)),
+                Updated::Refused(Some(item)) => {
+                    check_is_active(&item)?;
+                    return Err(self.changed_params(item, params).await?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn changed_params(&self, item: RunItem, params: &BTreeMap<String, String>) -> Result<Error> {
+        let item = self.with_texts(item).await?;
+        let changed: Vec<String> = params
+            .iter()
+            .filter_map(|(name, new)| {
+                let old = item.params.get(name).filter(|old| *old != new)?;
+                Some(format!("{{'key': '{name}', 'old_value': '{old}', 'new_value': '{new}'}}"))
+            })
+            .collect();
+        Ok(Error::bad_request(format!(
+            "Changing param values is not allowed. Params were already logged='[{}]' for run ID='{}'.",
+            changed.join(", "),
+            item.id
+        )))
+    }
+
+    async fn set_run_tags(&self, run_id: &str, tags: &BTreeMap<String, String>) -> Result<()> {
+        let tags: Vec<_> = tags.iter().collect();
+        for entries in tags.chunks(ENTRIES_PER_UPDATE) {
+            let mut update = Update::new(key(run_id));
+            for (name, value) in entries {
+                update = with_tag(update, name, value)?;
+            }
+            self.update_active(run_id, update).await?;
+        }
+        Ok(())
+    }
+
+    /// Logs one value of a metric.
+    ///
+    /// # Errors
+    /// As [`Store::log_batch`].
+    pub async fn log_metric(&self, run_id: &str, metric: &str, value: MetricPoint) -> Result<()> {
+        self.log_batch(run_id, Batch { metrics: vec![(metric.to_owned(), value)], ..Batch::default() }).await
+    }
+
+    /// History first: a value that is the latest is in the history too, whenever the writer stops.
+    async fn log_metrics(&self, item: RunItem, metrics: Vec<(String, MetricPoint)>) -> Result<()> {
+        let mut latest: BTreeMap<String, String> = BTreeMap::new();
+        let mut points: BTreeMap<Key, MetricPoint> = BTreeMap::new();
+        for (metric, value) in metrics {
+            points.insert(Key::new(history_partition(&item.id, &metric), value.history_order()), value);
+            let order = value.latest_order();
+            let known = latest.entry(metric).or_insert_with(|| order.clone());
+            if order > *known {
+                *known = order;
+            }
+        }
+        if latest.is_empty() {
+            return Ok(());
+        }
+        let history: Vec<NewItem> = points
+            .into_iter()
+            .map(|(key, value)| NewItem::new(&key, &HistoryPoint::of(value)))
+            .collect::<Result<_>>()?;
+        let (history, own) = (self.put_all(history), self.set_latest_items(&item, &latest));
+        tokio::try_join!(history, own)?;
+        self.set_inline_metrics(item, latest).await
+    }
+
+    /// The latest values as items of their own; an item only moves forward.
+    async fn set_latest_items(&self, item: &RunItem, latest: &BTreeMap<String, String>) -> Result<()> {
+        // What the run's own item says is newer needs no write.
+        let newer: Vec<(&String, &String)> =
+            latest.iter().filter(|(metric, order)| item.metrics.get(*metric).is_none_or(|held| held < *order)).collect();
+        if let [(metric, order)] = newer[..] {
+            let Write::Update(update) = latest_write(item, metric, order)? else { return Ok(()) };
+            return self.update::<serde::de::IgnoredAny>(update).await.map(drop);
+        }
+        stream::iter(newer.chunks(TRANSACTION_LIMIT).map(|entries| self.set_latest_chunk(item, entries.to_vec())))
+            .buffer_unordered(CONCURRENT_WRITES)
+            .try_collect()
+            .await
+    }
+
+    async fn set_latest_chunk(&self, item: &RunItem, mut entries: Vec<(&String, &String)>) -> Result<()> {
+        while !entries.is_empty() {
+            let writes = entries.iter().map(|(metric, order)| latest_write(item, metric, order)).collect::<Result<_>>()?;
+            let Outcome::Refused(superseded) = self.transact(writes).await? else { break };
+            let superseded: BTreeSet<usize> = superseded.into_iter().collect();
+            let mut position = 0..;
+            entries.retain(|_| !position.next().is_some_and(|at| superseded.contains(&at)));
+        }
+        Ok(())
+    }
+
+    /// The latest values in the run's own item, as far as it has room for them.
+    async fn set_inline_metrics(&self, item: RunItem, latest: BTreeMap<String, String>) -> Result<()> {
+        let run_id = item.id.clone();
+        let mut held = item;
+        for _ in 0..ATTEMPTS {
+            let mut room = INLINE_METRICS.saturating_sub(held.metrics.len());
+            let mut overflow = false;
+            let mut newer = Vec::new();
+            for (metric, order) in &latest {
+                match held.metrics.get(metric) {
+                    Some(known) if known >= order => {}
+                    Some(_) => newer.push((metric, order)),
+                    None if room > 0 => {
+                        room -= 1;
+                        newer.push((metric, order));
+                    }
+                    None => overflow = true,
+                }
+            }
+            newer.truncate(ENTRIES_PER_UPDATE);
+            let must_mark = overflow && !held.more_metrics;
+            if newer.is_empty() && !must_mark {
+                return Ok(());
+            }
+            let mut update =
+                Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
+            if must_mark {
+                update = update.set("more_metrics", &true)?;
+            }
+            for (metric, order) in newer {
+                update = update.if_entry_absent_or("metrics", metric, "<", order)?.set_entry("metrics", metric, order)?;
+            }
+            held = match self.update_or_current::<RunItem>(update).await? {
+                Updated::Done(item) | Updated::Refused(Some(item)) => item,
+                Updated::Refused(None) => return Err(no_run(&run_id)),
+            };
+            check_is_active(&held)?;
+        }
+        Err(busy(&run_id))
+    }
+
+    /// A metric's values, by time, then step, then value.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn metric_history(&self, run_id: &str, metric: &str, page: &PageRequest) -> Result<Page<MetricPoint>> {
+        if run_id.is_empty() || run_id.len() > 256 || metric.is_empty() || metric.len() > 1500 {
+            return Ok(Page { items: Vec::new(), next_page_token: None });
+        }
+        let page: Page<HistoryPoint> = self.page(&Query::table(history_partition(run_id, metric)), page).await?;
+        let token = page.next_page_token;
+        let items = page.items.into_iter().map(|held| point(&held.point)).collect::<Result<_>>()?;
+        Ok(Page { items, next_page_token: token })
+    }
+
+    /// Where the model is that a run logged: its newest logged model that is whole; for older clients, the folder of
+    /// the run's artifacts that holds an `MLmodel` file. `None` when it logged none.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB or S3 does not answer.
+    pub async fn resolve_run_model(&self, objects: &Objects, run_id: &str) -> Result<Option<ModelLocation>> {
+        let models = self.run_logged_models(run_id).await?;
+        if let Some(location) = models.iter().find_map(super::logged_models::location) {
+            return Ok(Some(location));
+        }
+        let Some(run) = self.run(run_id).await? else { return Ok(None) };
+        let Some(root) = artifact_uri::path(&run.artifact_uri) else { return Ok(None) };
+        let prefix = format!("{}/", artifact(&root));
+        let listed = objects.list_all(&prefix).await?;
+        let folders = listed.iter().filter_map(|object| object.key.strip_prefix(&prefix)?.strip_suffix("/MLmodel"));
+        // The outermost one: a model can hold models of its own.
+        let Some(folder) = folders.min_by_key(|folder| (folder.matches('/').count(), (*folder).to_owned())) else {
+            return Ok(None);
+        };
+        let artifact_path = format!("{root}/{folder}");
+        let source = artifact_uri::of_path(&artifact_path);
+        Ok(Some(ModelLocation { artifact_path, source, model_id: None, run_id: Some(run.id) }))
+    }
+}
+
+/// A value in a metric's history.
+#[derive(Debug, Serialize, Deserialize)]
+struct HistoryPoint {
+    point: String,
+}
+
+impl HistoryPoint {
+    fn of(value: MetricPoint) -> Self {
+        Self { point: value.latest_order() }
+    }
+}
+
+fn latest_write(item: &RunItem, metric: &str, order: &str) -> Result<Write> {
+    let value = MetricPoint::from_latest_order(order).map_or(0.0, |point| point.value);
+    let update = Update::new(latest_key(&item.id, metric))
+        .if_absent_or("latest", "<", order)?
+        .set("latest", order)?
+        .set("metric", metric)?
+        .set("run_id", &item.id)?
+        .set(Index::First.partition_attribute(), &metric_list(&item.experiment_id, metric, value))?
+        .set(Index::First.sort_attribute(), &format!("{:016x}#{}", ordered_number(value), item.id))?;
+    Ok(Write::Update(update))
+}
+
+fn with_tag(update: Update, name: &str, value: &str) -> Result<Update> {
+    let update = update.set_entry("tags", name, &stored(value))?;
+    if name == RUN_NAME_TAG && !value.is_empty() { update.set("name", value) } else { Ok(update) }
+}
+
+fn busy(run_id: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("Others keep writing to run {run_id} at this moment; try again."))
+}
