@@ -5,7 +5,9 @@
 //! `statemachines/deploy.asl.json`: training (nested) → `build` → `push` → `deploy_function` → `publish_version` →
 //! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. Every task can run twice.
 
+pub mod base_image;
 pub mod image;
+pub mod repository;
 pub mod routes;
 pub mod tasks;
 pub mod training;
@@ -48,4 +50,15 @@ pub fn main() -> Result<(), lambda_runtime::Error> {
         Some("train") => tasks::train::command(),
         _ => shared::functions::main(FUNCTIONS),
     }
+}
+
+/// A client for downloads over HTTP.
+///
+/// # Errors
+/// `Internal` when it cannot be set up.
+pub fn http_client() -> shared::Result<reqwest::Client> {
+    // The second installation is refused; the first one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().connect_timeout(std::time::Duration::from_secs(10)).build();
+    client.map_err(|error| shared::Error::internal("setting up the HTTP client", error))
 }

@@ -12,3 +12,37 @@ pub mod reconcile_jobs;
 pub mod record_failure;
 pub mod train;
 pub mod verify_version;
+
+use serde::{Deserialize, Serialize};
+use shared::domain::deployment::Deployment;
+use shared::domain::job::Job;
+use shared::{Error, Platform, Result};
+
+/// The event of a task that works on a job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JobEvent {
+    /// The job.
+    pub job_id: String,
+}
+
+/// The job of an event.
+async fn job(platform: &Platform, id: &str) -> Result<Job> {
+    platform.store()?.job(id).await?.ok_or_else(|| Error::not_found(format!("Job {id} not found")))
+}
+
+/// The model version that a job deploys.
+fn model_version(job: &Job) -> Result<u64> {
+    job.model_version.ok_or_else(|| Error::broken(format!("job {} has no model version to deploy", job.id)))
+}
+
+/// The deployment that a job serves.
+async fn deployment(platform: &Platform, job: &Job) -> Result<Deployment> {
+    let id = job.deployment_id.as_ref().ok_or_else(|| Error::broken(format!("job {} has no deployment", job.id)))?;
+    platform.store()?.deployment(id).await?.ok_or_else(|| Error::not_found(format!("Deployment {id} was deleted")))
+}
+
+/// Adds a line of the platform's own to a job's output, behind what the training wrote. `place` orders the lines of one
+/// job; writing a line again does no harm.
+async fn say(platform: &Platform, job: &Job, place: u64, line: &str) -> Result<()> {
+    platform.store()?.append_log(&job.id, u32::MAX, place, &format!("{line}\n")).await
+}

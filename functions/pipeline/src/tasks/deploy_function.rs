@@ -1,0 +1,68 @@
+//! Brings the deployed model's function one step nearer to the image that was pushed. The state machine calls it again
+//! until it is ready.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use shared::config;
+use shared::domain::job::{Job, JobStatus};
+use shared::model_functions::Specification;
+use shared::store::jobs::JobChange;
+use shared::{Error, Platform, Result};
+
+use super::JobEvent;
+
+/// What the state machine is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Output {
+    /// The job.
+    pub job_id: String,
+    /// True once the function is as it should be; until then the task is to be called again.
+    pub ready: bool,
+}
+
+/// Takes the model's deployment for this job, or waits while another job has it; then creates or updates the function.
+///
+/// # Errors
+/// `BadRequest` when Lambda refuses the function or its image; `Conflict` when the job was cancelled.
+pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Output> {
+    let store = platform.store()?;
+    let job = super::job(platform, &event.job_id).await?;
+    let prefix = platform.config.get(config::MODEL_FUNCTION_PREFIX)?;
+    let deployment = store.ensure_deployment(&job.model_name, &prefix).await?;
+    let change = JobChange { deployment_id: Some(deployment.id.clone()), ..JobChange::default() };
+    let job = if job.status == JobStatus::Deploying && job.deployment_id.as_ref() == Some(&deployment.id) {
+        job
+    } else {
+        store.move_job(&job.id, JobStatus::Deploying, change).await?
+    };
+    if !store.lease_deployment(&deployment.id, &job.id).await? {
+        return Ok(Output { job_id: job.id, ready: false });
+    }
+    let wanted = specification(platform, &job, &deployment.id, deployment.function_name)?;
+    let ready = platform.model_functions().converge(&wanted).await?;
+    Ok(Output { job_id: job.id, ready })
+}
+
+fn specification(platform: &Platform, job: &Job, deployment_id: &str, function_name: String) -> Result<Specification> {
+    let image_uri = job.image_uri.clone().ok_or_else(|| Error::broken(format!("job {} has no image to deploy", job.id)))?;
+    let digest = image_uri.rsplit_once('@').map_or("", |(_, digest)| digest).to_owned();
+    let number = |variable| -> Result<i32> {
+        let value = platform.config.number(variable)?;
+        i32::try_from(value).map_err(|error| Error::internal(format!("{} is out of range", variable.name), error))
+    };
+    Ok(Specification {
+        function_name,
+        image_uri,
+        role_arn: platform.config.get(config::MODEL_ROLE_ARN)?,
+        memory_mb: number(config::MODEL_MEMORY_MB)?,
+        timeout_seconds: number(config::MODEL_TIMEOUT_SECONDS)?,
+        log_group: platform.config.get(config::MODEL_LOG_GROUP)?,
+        environment: HashMap::from([
+            ("DEPLOYMENT_ID".to_owned(), deployment_id.to_owned()),
+            ("MODEL_NAME".to_owned(), job.model_name.clone()),
+            ("MODEL_VERSION".to_owned(), super::model_version(job)?.to_string()),
+            ("IMAGE_DIGEST".to_owned(), digest),
+        ]),
+    })
+}
