@@ -6,9 +6,11 @@
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod feature_store;
 pub mod functions;
 pub mod http;
 pub mod id;
+pub mod jobs;
 pub mod model_functions;
 pub mod objects;
 pub mod paging;

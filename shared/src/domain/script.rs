@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 
 use crate::{Error, Result};
 
@@ -46,6 +47,58 @@ pub fn decode(content: &str) -> Result<String> {
     Ok(script)
 }
 
+/// The packages that a script names itself, in a block of inline metadata (PEP 723):
+///
+/// ```text
+/// # /// script
+/// # dependencies = ["scikit-learn==1.7.0", "pandas"]
+/// # ///
+/// ```
+///
+/// `None` where the script has no such block, or the block names no dependencies. They are as written: whether they are
+/// requirements is for [`super::requirement::check`] to say.
+///
+/// # Errors
+/// `Unprocessable`, naming `script_content`, when there are two such blocks, or the block is not TOML, or its
+/// `dependencies` are not a list of texts.
+pub fn inline_requirements(script: &str) -> Result<Option<Vec<String>>> {
+    let wrong = |message: String| Error::field("script_content", format!("the script's inline metadata (# /// script) {message}"));
+    let mut blocks = inline_metadata(script).into_iter();
+    let Some(block) = blocks.next() else { return Ok(None) };
+    if blocks.next().is_some() {
+        return Err(wrong("is there twice; keep one block".to_owned()));
+    }
+    let metadata: InlineMetadata =
+        toml::from_str(&block).map_err(|error| wrong(format!("cannot be read: {}", error.to_string().trim_end().replace('\n', " "))))?;
+    Ok(metadata.dependencies)
+}
+
+/// What matters here of a script's inline metadata.
+#[derive(Debug, Deserialize)]
+struct InlineMetadata {
+    dependencies: Option<Vec<String>>,
+}
+
+/// The content of each `script` block, comment signs removed. As the specification has it, a block ends with the last
+/// `# ///` of the comment lines that follow its beginning, and one that never ends is no block.
+fn inline_metadata(script: &str) -> Vec<String> {
+    let lines: Vec<&str> = script.lines().map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        at += 1;
+        if *line != "# /// script" {
+            continue;
+        }
+        let comments = lines[at..].iter().take_while(|line| **line == "#" || line.starts_with("# ")).count();
+        let Some(length) = lines[at..at + comments].iter().rposition(|line| *line == "# ///") else { continue };
+        let content = lines[at..at + length].iter().map(|line| line.get(2..).unwrap_or_default());
+        blocks.push(content.collect::<Vec<_>>().join("\n"));
+        at += length + 1;
+    }
+    blocks
+}
+
 /// The bytes, where the content can only be base64: nothing but its alphabet, of a length that it can have. A plain
 /// script of that kind would be a single name, which trains nothing.
 fn decode_base64(content: &str) -> Option<Vec<u8>> {
@@ -79,6 +132,37 @@ mod tests {
         }
         for bad in ["", ".py", "../train.py", "a/b.py", "train.sh", "train.py\0", "..\\x.py"] {
             assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_can_name_its_packages_itself() {
+        let script = "#!/usr/bin/env python\n# /// script\n# requires-python = \">=3.10\"\n# dependencies = [\n#   \"scikit-learn==1.7.0\",  # the model\n#   'pandas',\n# ]\n#\n# [tool.x]\n# a = 1\n# ///\nimport mlflow\n";
+        assert_eq!(inline_requirements(script).unwrap().unwrap(), ["scikit-learn==1.7.0", "pandas"]);
+        assert_eq!(inline_requirements(&script.replace('\n', "\r\n")).unwrap().unwrap().len(), 2);
+        for none in [
+            "import mlflow\n",
+            "# /// script\n# dependencies = [\"never ended\"]\n",
+            "# /// script\n# dependencies = [\"a\"]\n\n# ///\n",
+            "# /// script\n# requires-python = \">=3.10\"\n# ///\n",
+            "# /// other\n# dependencies = 1\n# ///\n",
+        ] {
+            assert_eq!(inline_requirements(none).unwrap(), None, "{none}");
+        }
+        assert_eq!(inline_requirements("# /// script\n# dependencies = []\n# ///").unwrap(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn wrong_inline_metadata_is_told() {
+        let block = "# /// script\n# dependencies = [\"a\"]\n# ///\n";
+        for bad in [
+            "# /// script\n# dependencies = [\"a\n# ///\n".to_owned(),
+            "# /// script\n# dependencies = \"a\"\n# ///\n".to_owned(),
+            "# /// script\n# dependencies = [1]\n# ///\n".to_owned(),
+            format!("{block}\nimport mlflow\n{block}"),
+        ] {
+            let error = inline_requirements(&bad).unwrap_err();
+            assert!(error.public_message().starts_with("script_content: the script's inline metadata"), "{error}");
         }
     }
 }

@@ -98,6 +98,9 @@ fn json_error(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
         Category::Data => {
             let path = error.path().to_string();
             let message = without_position(&error.inner().to_string());
+            if let Some(error) = unknown_field(&path, &message) {
+                return error;
+            }
             let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
             let (path, kind) = match (missing, path.as_str()) {
                 (Some(field), ".") => (field.to_owned(), "missing"),
@@ -116,6 +119,44 @@ fn json_error(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     }
 }
 
+/// The error for a field that the body may not have, from serde's message about it; it names the known field that is
+/// nearest, so that a misspelt one is found at once.
+fn unknown_field(path: &str, message: &str) -> Option<Error> {
+    let (name, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let shown: String = name.chars().take(80).collect();
+    let outer = path.strip_suffix(name).unwrap_or(path).trim_matches('.');
+    let path = if outer.is_empty() { shown } else { format!("{outer}.{shown}") };
+    let nearest = known.iter().map(|known| (edit_distance(name, known), known)).min().filter(|(distance, _)| *distance <= 1 + name.len() / 4);
+    let message = match nearest {
+        Some((_, nearest)) => format!("is not a known field; did you mean {nearest:?}?"),
+        None => format!("is not a known field; known are {}", known.join(", ")),
+    };
+    let location = std::iter::once("body").chain(path.split('.')).map(str::to_owned).collect();
+    let problem = FieldProblem { location, message: message.clone(), kind: "extra_forbidden" };
+    Some(Error::new(ErrorKind::Unprocessable, format!("{path}: {message}")).with_fields(vec![problem]))
+}
+
+/// How many characters must be added, removed or changed to make one text the other. What is longer than any field's
+/// name counts as far away.
+fn edit_distance(from: &str, to: &str) -> usize {
+    if from.len() > 64 {
+        return usize::MAX;
+    }
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
 fn without_position(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(text, _)| text).to_owned()
 }
@@ -130,6 +171,30 @@ mod tests {
         name: String,
         #[allow(dead_code)]
         timeout: Option<u32>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        #[allow(dead_code)]
+        requirements: Option<Vec<String>>,
+        #[allow(dead_code)]
+        timeout: Option<u32>,
+        #[allow(dead_code)]
+        inner: Option<Box<Strict>>,
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_the_nearest_known_one() {
+        for (body, message) in [
+            ("{\"requirments\": []}", "requirements: is not a known field; did you mean \"requirements\"?"),
+            ("{\"inner\": {\"time_out\": 1}}", "inner.time_out: is not a known field; did you mean \"timeout\"?"),
+            ("{\"gpu\": 1}", "gpu: is not a known field; known are requirements, timeout, inner"),
+        ] {
+            let error = request(body).json::<Strict>().expect_err(body);
+            assert_eq!(error.public_message(), message.replacen("requirements:", "requirments:", 1), "{body}");
+            assert_eq!(error.fields()[0].kind, "extra_forbidden");
+        }
     }
 
     fn request(body: &'static str) -> Request {
