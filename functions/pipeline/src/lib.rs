@@ -7,6 +7,7 @@
 
 pub mod base_image;
 pub mod image;
+pub mod packaging;
 pub mod repository;
 pub mod routes;
 pub mod tasks;

@@ -1,0 +1,76 @@
+//! `serve`: the platform on this machine until Ctrl-C.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use local::cloud::Cloud;
+use local::options::Options;
+
+use crate::{display, options};
+
+/// Serves until Ctrl-C or SIGTERM.
+pub async fn run(chosen: &options::Cloud) -> Result<(), String> {
+    let begun = Instant::now();
+    let cloud = start(chosen, chosen.quiet).await?;
+    announce(&cloud, begun.elapsed());
+    until_stopped(cloud).await
+}
+
+/// Starts the platform with the options chosen.
+pub async fn start(chosen: &options::Cloud, quiet: bool) -> Result<Cloud, String> {
+    let template = template(chosen)?;
+    let mut options = Options::new(&template).map_err(|error| format!("cannot start: {error}"))?;
+    options.data = absolute(&chosen.data)?;
+    options.cache = chosen.cache.as_deref().map_or_else(|| Ok(options.data.join("cache")), absolute)?;
+    options.port = chosen.port;
+    options.parameters = chosen.parameters.iter().cloned().collect();
+    options.python = chosen.python.clone();
+    options.container_idle = Duration::from_secs(chosen.model_idle);
+    options.json_log = chosen.json;
+    options.quiet = quiet;
+    options.base_image = Some(local::options::BaseImage {
+        tag: pipeline::base_image::TAG.to_owned(),
+        python_variable: pipeline::base_image::PYTHON_VARIABLE.to_owned(),
+        python_version_label: pipeline::base_image::PYTHON_VERSION_LABEL.to_owned(),
+    });
+    Cloud::start(options).await.map_err(|error| error.to_string())
+}
+
+/// Says what is listening.
+pub fn announce(cloud: &Cloud, took: Duration) {
+    display::success("serving", &format!("{} (started in {} ms)", cloud.url(), took.as_millis()));
+    display::line(&format!("           API documentation: {}/docs", cloud.url()));
+    display::line(&format!("           MLflow:            export MLFLOW_TRACKING_URI={}", cloud.url()));
+    display::line("           Ctrl-C stops it; everything is kept in the data folder.");
+}
+
+/// Waits for Ctrl-C or SIGTERM, then stops the platform and all that it started.
+pub async fn until_stopped(cloud: Cloud) -> Result<(), String> {
+    stop_signal().await?;
+    display::step("stopping", "the platform and everything it started");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+pub async fn stop_signal() -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot listen for signals: {error}"))?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map_err(|error| format!("cannot listen for Ctrl-C: {error}")),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn template(chosen: &options::Cloud) -> Result<PathBuf, String> {
+    if let Some(template) = &chosen.template {
+        return absolute(template);
+    }
+    let here = absolute(Path::new("template.yaml"))?;
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
+    [here, built].into_iter().find(|path| path.is_file()).ok_or_else(|| "there is no template.yaml here; name it with --template".to_owned())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))
+}
