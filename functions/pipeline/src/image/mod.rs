@@ -9,11 +9,18 @@
 //! - [`requirement`], [`dependencies`]: what a model needs to serve, and the cache key of its dependency layer.
 //! - [`install`]: those requirements into a folder with `uv`, made reproducible ([`site_packages`], [`bytecode`]).
 
+pub mod bytecode;
+pub mod command;
+pub mod dependencies;
 pub mod digest;
 pub mod error;
 pub mod gzip;
+pub mod install;
 pub mod layer;
 pub mod manifest;
+pub mod requirement;
+pub mod resolution;
+pub mod site_packages;
 pub mod tree;
 
 pub use error::ImageError;
