@@ -153,8 +153,7 @@ impl Remote {
             let field = |name: &str| challenge.split([',', ' ']).find_map(|part| part.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'));
             let realm = field("realm").ok_or_else(|| Error::broken(format!("{registry} asks for credentials in a way that is not known")))?;
             let service = field("service").unwrap_or(registry);
-            let scope = format!("repository:{name}:pull");
-            let request = remote.client.get(realm).query(&[("service", service), ("scope", &scope)]);
+            let request = remote.client.get(format!("{realm}?service={service}&scope=repository:{name}:pull"));
             let answer: TokenAnswer = request.send().await.map_err(unreachable)?.json().await.map_err(unreachable)?;
             remote.token = answer.token.or(answer.access_token);
         }

@@ -68,8 +68,7 @@ fn decode(data: &str) -> Result<Batch> {
 
 fn prediction(line: &str) -> Option<InferenceLog> {
     let log: InferenceLog = serde_json::from_str(line).ok()?;
-    let ids = [&log.prediction_id, &log.deployment_id];
-    ids.into_iter().all(|id| shared::id::is_id(id)).then_some(log)
+    (shared::id::is_id(&log.prediction_id) && shared::id::is_id(&log.deployment_id)).then_some(log)
 }
 
 #[cfg(test)]
