@@ -1,5 +1,7 @@
 //! Deployments in the table: one for each registered model, changed by one job at a time.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -47,6 +49,15 @@ impl Store {
     /// `Internal` when DynamoDB does not answer.
     pub async fn deployment(&self, id: &str) -> Result<Option<Deployment>> {
         self.get(&key(id)).await
+    }
+
+    /// The deployments of those ids that are there, by id.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn deployments_by_id(&self, ids: BTreeSet<String>) -> Result<HashMap<String, Deployment>> {
+        let found = self.get_all::<Deployment>(ids.iter().map(|id| key(id)).collect()).await?;
+        Ok(found.into_values().map(|deployment| (deployment.id.clone(), deployment)).collect())
     }
 
     /// The deployment of a registered model.

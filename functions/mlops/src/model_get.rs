@@ -1,0 +1,27 @@
+//! `GET /mlops/models/{model_name}`: a registered model. Document: mlops-api-v5 6.
+
+use shared::http::response;
+use shared::{Error, Platform, Request, Response, Result};
+
+use crate::views::model::ModelView;
+use crate::views::problem::Problem;
+
+/// Get model details
+#[utoipa::path(
+    get,
+    path = "/mlops/models/{model_name}",
+    operation_id = "model_get",
+    tag = "Models",
+    params(("model_name" = String, Path, description = "The registered model's name")),
+    responses(
+        (status = 200, description = "The model", body = ModelView),
+        (status = 404, description = "There is no such model", body = Problem),
+        (status = 500, description = "Internal error", body = Problem),
+    )
+)]
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    let name = request.path_parameter("model_name")?;
+    let not_found = || Error::not_found(format!("Model {} not found", name.chars().take(256).collect::<String>()));
+    let model = platform.store()?.registered_model(name).await?.ok_or_else(not_found)?;
+    response::ok(&ModelView::read(platform, model).await?)
+}

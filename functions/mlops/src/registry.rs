@@ -1,0 +1,115 @@
+//! `POST /mlops/registry`: registers the model that a run logged. Document: mlops-api-v5 4.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use shared::domain::name;
+use shared::domain::registered_model::NewModelVersion;
+use shared::http::response;
+use shared::{Error, ErrorKind, Platform, Request, Response, Result, Timestamp};
+use utoipa::ToSchema;
+
+use crate::body;
+use crate::views::problem::Problem;
+
+/// The longest description, in characters.
+const LONGEST_DESCRIPTION: usize = 5000;
+
+/// The run whose model is registered, and under which name.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryRequest {
+    /// The registered model; made where there is none, with this description and these tags.
+    #[schema(example = "churn_predictor", max_length = 256)]
+    pub model_name: String,
+    /// The run that logged the model.
+    #[schema(example = "mlflow-run-id-123")]
+    pub run_id: String,
+    /// What the version is, for people.
+    #[schema(example = "Production model v2.0", max_length = 5000)]
+    pub description: Option<String>,
+    /// The version's tags.
+    #[schema(example = json!({ "data_version": "2025-10", "trained_by": "john.doe" }))]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// The version that was registered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Registered {
+    /// The registered model.
+    #[schema(example = "churn_predictor")]
+    pub model_name: String,
+    /// The version's number.
+    #[schema(example = "2")]
+    pub version: String,
+    /// The run that logged the model.
+    #[schema(example = "mlflow-run-id-123")]
+    pub run_id: String,
+    /// Always `registered`.
+    #[schema(example = "registered")]
+    pub status: &'static str,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// Register a model
+///
+/// Registers the newest model that a run logged as the next version.
+#[utoipa::path(
+    post,
+    path = "/mlops/registry",
+    operation_id = "registry",
+    tag = "Models",
+    request_body = RegistryRequest,
+    responses(
+        (status = 201, description = "Resource created", body = Registered),
+        (status = 400, description = "Invalid input, or the run logged no model", body = Problem),
+        (status = 404, description = "There is no such run", body = Problem),
+        (status = 413, description = "The body is too long", body = Problem),
+        (status = 500, description = "Internal error", body = Problem),
+    )
+)]
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    let asked: RegistryRequest = body::read(&request)?;
+    name::check_model_name("model_name", &asked.model_name)?;
+    if asked.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
+        return Err(Error::field("description", format!("must have at most {LONGEST_DESCRIPTION} characters")));
+    }
+    let tags = asked.tags.unwrap_or_default();
+    name::check_tags("tags", &tags)?;
+    let store = platform.store()?;
+    let run_id = asked.run_id;
+    let known = || async { if shared::id::is_id(&run_id) { store.run(&run_id).await } else { Ok(None) } };
+    if known().await?.is_none() {
+        return Err(Error::not_found(format!("Run {} not found", run_id.chars().take(80).collect::<String>())));
+    }
+    let Some(model) = store.resolve_run_model(platform.objects()?, &run_id).await? else {
+        let message = format!("run {run_id} logged no model; log one with mlflow.<flavor>.log_model(model, name=\"model\") in it");
+        return Err(Error::field("run_id", message));
+    };
+    match store.create_registered_model(&asked.model_name, asked.description.clone(), tags.clone()).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let version = NewModelVersion {
+        model_name: asked.model_name,
+        description: asked.description,
+        tags,
+        run_id: Some(run_id.clone()),
+        source: model.source,
+        artifact_path: Some(model.artifact_path),
+        model_id: model.model_id,
+        ..NewModelVersion::default()
+    };
+    let version = store.create_model_version(version).await?;
+    let registered = Registered {
+        model_name: version.model_name,
+        version: version.version.to_string(),
+        run_id,
+        status: "registered",
+        created_at: version.created_at,
+    };
+    response::json(StatusCode::CREATED, &registered)
+}

@@ -1,0 +1,66 @@
+//! `GET /mlops/status`: the platform's state. Document: mlops-api-v5 7.
+
+use serde::Serialize;
+use shared::http::response;
+use shared::store::counters::Counter;
+use shared::{Platform, Request, Response, Result, Timestamp, config, feature_store};
+use utoipa::ToSchema;
+
+use crate::tracking_api;
+use crate::views::problem::Problem;
+
+/// The platform's state.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlatformStatus {
+    /// Where MLflow clients find the tracking API: the platform itself.
+    #[schema(example = "http://localhost:8000")]
+    pub mlflow_tracking_uri: String,
+    /// True when the tracking API answered.
+    pub mlflow_available: bool,
+    /// True when a Feast registry is configured and could be read.
+    pub feast_store_available: bool,
+    /// How many models are registered.
+    #[schema(example = 15)]
+    pub registered_models: u64,
+    /// How many experiments there are that are not deleted.
+    #[schema(example = 8)]
+    pub active_experiments: u64,
+    /// How many feature views the Feast registry has.
+    #[schema(example = 12)]
+    pub feature_views: u64,
+    /// When this was so.
+    pub timestamp: Timestamp,
+}
+
+/// Platform status
+///
+/// What is really there: MLflow is available when the tracking API answered just now.
+#[utoipa::path(
+    get,
+    path = "/mlops/status",
+    operation_id = "status",
+    tag = "System",
+    responses(
+        (status = 200, description = "The platform's state", body = PlatformStatus),
+        (status = 500, description = "Internal error", body = Problem),
+    )
+)]
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    let store = platform.store()?;
+    let tracking_uri = platform.config.optional(config::API_URL).unwrap_or_else(|| request.base_url.clone());
+    let (mlflow_available, features, counts) = tokio::join!(
+        tracking_api::answers(&tracking_uri),
+        feature_store::read(platform.config),
+        async { tokio::try_join!(store.count(Counter::RegisteredModels), store.count(Counter::ActiveExperiments)) }
+    );
+    let (registered_models, active_experiments) = counts?;
+    response::ok(&PlatformStatus {
+        mlflow_tracking_uri: request.base_url,
+        mlflow_available,
+        feast_store_available: features.available,
+        registered_models,
+        active_experiments,
+        feature_views: features.feature_views,
+        timestamp: Timestamp::now(),
+    })
+}
