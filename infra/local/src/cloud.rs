@@ -1,0 +1,294 @@
+//! The laptop cloud as a whole: starts everything that a template declares, and takes it down again.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account::Credentials;
+use crate::atomic_file;
+use crate::aws_api::AwsApi;
+use crate::console::Console;
+use crate::gateway::Gateway;
+use crate::http_server::{bind_stable, serve};
+use crate::invoke::Invoke;
+use crate::lambda::{Common, Images, Lambda, Layers, Parts, PreparedImage};
+use crate::logs::Logs;
+use crate::object_storage::ObjectStorage;
+use crate::options::Options;
+use crate::schedules;
+use crate::table_storage::TableStorage;
+use crate::template::{Settings, Template, TemplateError};
+
+/// Why a cloud could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The template cannot be run.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Another cloud uses the data folder.
+    #[error("a laptop cloud already runs on {folder} (process {pid}, {url}); stop it, or use another data folder")]
+    Running {
+        /// The data folder.
+        folder: String,
+        /// The other cloud's process.
+        pid: u32,
+        /// The other cloud's address.
+        url: String,
+    },
+    /// The public port is taken.
+    #[error("port {port} is taken by another program ({error}); choose another port")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file or the network failed.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// What a running cloud tells others about itself: `cloud.json` in its data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its process.
+    pub pid: u32,
+    /// The address of its HTTP API, without a slash at its end.
+    pub url: String,
+    /// The port of its AWS APIs.
+    pub aws_port: u16,
+}
+
+/// A running laptop cloud. Dropping it kills its processes; [`Cloud::shutdown`] ends it in order.
+pub struct Cloud {
+    running: Running,
+    template: Template,
+    credentials: Credentials,
+    region: String,
+    lambda: Arc<Lambda>,
+    logs: Arc<Logs>,
+    tables: Arc<TableStorage>,
+    console: Console,
+    stop: CancellationToken,
+    servers: TaskTracker,
+    /// Held as long as the cloud lives.
+    _lock: File,
+}
+
+impl Cloud {
+    /// Starts a cloud. Must be called within a multi-threaded Tokio runtime.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let mut options = options;
+        options.data = make_folder(&options.data)?;
+        options.cache = make_folder(&options.cache)?;
+        options.template = std::path::absolute(&options.template).map_err(context("finding the template"))?;
+        let data = options.data.clone();
+        let lock = lock(&data)?;
+        let before = read_running(&data);
+        let credentials = Credentials::load_or_create(&data).map_err(context("reading credentials.json"))?;
+        let console = Console::start(options.json_log, options.quiet);
+
+        let public = TcpListener::bind(("127.0.0.1", options.port)).await;
+        let public = public.map_err(|error| StartError::Port { port: options.port, error })?;
+        let port = public.local_addr().map_err(context("listening"))?.port();
+        let internal = bind_stable(before.map(|before| before.aws_port)).await.map_err(context("listening"))?;
+        let aws_port = internal.local_addr().map_err(context("listening"))?.port();
+        let url = format!("http://localhost:{port}");
+        let endpoint = format!("http://127.0.0.1:{aws_port}");
+
+        let settings = Settings {
+            stack_name: options.stack_name.clone(),
+            region: options.region.clone(),
+            api_url: url.clone(),
+        };
+        let template = Template::load(&options.template, &settings, &options.parameters, options.integration_timeout)?;
+
+        let logs = Logs::open(data.join("logs"), console.clone()).map_err(context("opening the log"))?;
+        let logs = Arc::new(logs);
+        let tables = TableStorage::open(&data.join("dynamodb.sqlite"), &template.tables);
+        let tables = Arc::new(tables.map_err(context("opening the tables"))?);
+        let objects = ObjectStorage::open(&data.join("s3"), &template.buckets, &credentials);
+        let objects = objects.map_err(context("opening the buckets"))?;
+        let parts = Parts {
+            console: console.clone(),
+            logs: Arc::clone(&logs),
+            common: Common {
+                region: options.region.clone(),
+                credentials: credentials.clone(),
+                endpoint: endpoint.clone(),
+                temporary: data.join("tmp"),
+                cache: options.cache.clone(),
+            },
+            layers: Layers::start(&template.layers, &options, &console),
+            images: Arc::new(NoImages),
+        };
+        let lambda = Lambda::open(&template, &options, parts).await.map_err(context("opening the functions"))?;
+        let stop = CancellationToken::new();
+        let invoke: Arc<dyn Invoke> = Arc::new(Arc::clone(&lambda));
+        logs.subscribe(&template.subscriptions, &invoke, &stop).map_err(context("opening the log's subscriptions"))?;
+        let api = Arc::new(AwsApi {
+            credentials: credentials.clone(),
+            tables: Arc::clone(&tables),
+            objects,
+            lambda: Arc::clone(&lambda),
+            json: Vec::new(),
+            downloads: None,
+            console: console.clone(),
+        });
+        let gateway = Gateway::new(&template, Arc::clone(&lambda), console.clone());
+        let gateway = Arc::new(gateway.map_err(|message| StartError::Io { what: message, error: io::Error::other("routes") })?);
+        let servers = TaskTracker::new();
+        servers.spawn(serve(internal, stop.clone(), move |request, peer| Arc::clone(&api).handle(request, peer)));
+        let answer = move |request, peer| {
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.handle(request, peer).await }
+        };
+        // Browsers and some clients try IPv6 first. Where it is not to be had, they come back to IPv4.
+        if let Ok(listener) = TcpListener::bind(("::1", port)).await {
+            servers.spawn(serve(listener, stop.clone(), answer.clone()));
+        }
+        servers.spawn(serve(public, stop.clone(), answer));
+        schedules::start(&template.functions, &lambda, &options.region, options.first_schedule_delay, &console, &stop);
+
+        let running = Running { pid: std::process::id(), url, aws_port };
+        let bytes = serde_json::to_vec_pretty(&running).map_err(io::Error::other).map_err(context("writing cloud.json"))?;
+        atomic_file::write(&data.join("cloud.json"), &bytes).map_err(context("writing cloud.json"))?;
+        Ok(Self {
+            running,
+            template,
+            credentials,
+            region: options.region,
+            lambda,
+            logs,
+            tables,
+            console,
+            stop,
+            servers,
+            _lock: lock,
+        })
+    }
+
+    /// The address of the HTTP API, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.running.url
+    }
+
+    /// The address of the AWS APIs, as `AWS_ENDPOINT_URL` says it to functions.
+    pub fn aws_endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.running.aws_port)
+    }
+
+    /// The variables with which an AWS SDK outside of a function speaks to this cloud.
+    pub fn aws_environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.aws_endpoint()),
+            ("AWS_REGION", self.region.clone()),
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
+        ]
+    }
+
+    /// The template as it was read.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The functions.
+    pub fn lambda(&self) -> &Arc<Lambda> {
+        &self.lambda
+    }
+
+    /// The log.
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.logs
+    }
+
+    /// The screen.
+    pub fn console(&self) -> &Console {
+        &self.console
+    }
+
+    /// Ends the cloud in order: nothing new is taken, running requests may end, every process is gone when it returns.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.servers.close();
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(4), self.servers.wait()).await;
+        self.lambda.shutdown().await;
+        let tables = Arc::clone(&self.tables);
+        let _ = tokio::task::spawn_blocking(move || tables.shutdown()).await;
+        self.console.flush();
+    }
+}
+
+/// The cloud that runs on a data folder, if one does.
+pub fn find_running(data: &Path) -> Option<Running> {
+    let file = File::open(data.join("lock")).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => read_running(data),
+        _ => None,
+    }
+}
+
+fn read_running(data: &Path) -> Option<Running> {
+    serde_json::from_slice(&std::fs::read(data.join("cloud.json")).ok()?).ok()
+}
+
+fn make_folder(path: &Path) -> Result<PathBuf, StartError> {
+    std::fs::create_dir_all(path).map_err(context(&format!("making {}", path.display())))?;
+    path.canonicalize().map_err(context(&format!("finding {}", path.display())))
+}
+
+fn lock(data: &Path) -> Result<File, StartError> {
+    let path = data.join("lock");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = file.map_err(context("opening the lock of the data folder"))?;
+    match file.try_lock() {
+        Ok(()) => {
+            let write = (|| {
+                file.set_len(0)?;
+                file.seek(SeekFrom::Start(0))?;
+                file.write_all(std::process::id().to_string().as_bytes())
+            })();
+            write.map_err(context("writing the lock of the data folder"))?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            let pid = text.trim().parse().unwrap_or(0);
+            let url = read_running(data).map(|running| running.url).unwrap_or_else(|| "still starting".into());
+            Err(StartError::Running { folder: data.display().to_string(), pid, url })
+        }
+        Err(TryLockError::Error(error)) => Err(context("locking the data folder")(error)),
+    }
+}
+
+fn context(what: &str) -> impl FnOnce(io::Error) -> StartError + use<'_> {
+    move |error| StartError::Io { what: what.to_owned(), error }
+}
+
+/// A registry without images.
+struct NoImages;
+
+impl Images for NoImages {
+    fn resolve(&self, uri: &str) -> Result<String, String> {
+        Err(format!("Source image {uri} does not exist. Provide a valid source image."))
+    }
+
+    fn prepare(&self, uri: &str) -> BoxFuture<'static, Result<PreparedImage, String>> {
+        let result = self.resolve(uri);
+        Box::pin(async move { Err(result.err().unwrap_or_default()) })
+    }
+}

@@ -1,0 +1,76 @@
+//! What a laptop cloud is started with.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a laptop cloud runs. [`Options::new`] gives the defaults; every field may be changed before the start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The template to run. Its folder is the project's: relative paths in it start there.
+    pub template: PathBuf,
+    /// The name of the stack: the first part of the functions' and other resources' names.
+    pub stack_name: String,
+    /// The folder that holds everything the cloud keeps. One cloud at a time may use it.
+    pub data: PathBuf,
+    /// The folder for what can be fetched again (Lambda layers, packages); several clouds may share it.
+    pub cache: PathBuf,
+    /// The port of the HTTP API on `localhost`; 0 takes a free one.
+    pub port: u16,
+    /// The region that the account is in.
+    pub region: String,
+    /// Values for the template's parameters, in place of their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// The program that functions with a `CodeUri` are started with, under the name of the `CodeUri`'s last folder.
+    pub program: PathBuf,
+    /// The program that is started as `serveml-supervise` and must then call [`crate::supervise::main`].
+    pub supervisor: PathBuf,
+    /// The Python that builds Lambda layers.
+    pub python: String,
+    /// After this time without a call, a process of a zip function is stopped.
+    pub zip_idle: Duration,
+    /// After this time without a call, a process of a container function is stopped.
+    pub container_idle: Duration,
+    /// How many invocations may run at once, all functions together (Lambda's account limit).
+    pub account_concurrency: u32,
+    /// How long a Lambda request from the HTTP API may take (API Gateway: 30 s).
+    pub integration_timeout: Duration,
+    /// How long the two retries of an asynchronous invocation wait (Lambda: one minute, then two).
+    pub event_retry_delays: [Duration; 2],
+    /// How long after the start a schedule runs for the first time.
+    pub first_schedule_delay: Duration,
+    /// Log lines as JSON, one object a line, in place of the readable ones.
+    pub json_log: bool,
+    /// No line for requests and functions' output; problems are still told.
+    pub quiet: bool,
+}
+
+impl Options {
+    /// The defaults for a template: data in `.serveml` beside it, cache in the data folder's `cache`, port 8000.
+    pub fn new(template: impl Into<PathBuf>) -> std::io::Result<Self> {
+        let template = template.into();
+        let project = template.parent().map(PathBuf::from).unwrap_or_default();
+        let data = project.join(".serveml");
+        let program = std::env::current_exe()?;
+        Ok(Self {
+            cache: data.join("cache"),
+            data,
+            template,
+            stack_name: "serveml".into(),
+            port: 8000,
+            region: crate::account::DEFAULT_REGION.into(),
+            parameters: BTreeMap::new(),
+            supervisor: program.clone(),
+            program,
+            python: "python3".into(),
+            zip_idle: Duration::from_secs(300),
+            container_idle: Duration::from_secs(60),
+            account_concurrency: 1000,
+            integration_timeout: Duration::from_secs(30),
+            event_retry_delays: [Duration::from_secs(2), Duration::from_secs(10)],
+            first_schedule_delay: Duration::from_secs(5),
+            json_log: false,
+            quiet: false,
+        })
+    }
+}
