@@ -4,6 +4,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What this machine looks like as a base image: container functions built over it find its Python through a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseImage {
+    /// The tag under which repositories hold it.
+    pub tag: String,
+    /// The environment variable that holds the absolute path of the interpreter.
+    pub python_variable: String,
+    /// The label that holds the interpreter's version, for example `3.12`.
+    pub python_version_label: String,
+}
+
 /// How a laptop cloud runs. [`Options::new`] gives the defaults; every field may be changed before the start.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -25,8 +36,10 @@ pub struct Options {
     pub program: PathBuf,
     /// The program that is started as `serveml-supervise` and must then call [`crate::supervise::main`].
     pub supervisor: PathBuf,
-    /// The Python that builds Lambda layers.
+    /// The Python that builds Lambda layers, and that the base image offers.
     pub python: String,
+    /// An image that every repository holds from the start: this machine as a base for container functions.
+    pub base_image: Option<BaseImage>,
     /// After this time without a call, a process of a zip function is stopped.
     pub zip_idle: Duration,
     /// After this time without a call, a process of a container function is stopped.
@@ -63,6 +76,7 @@ impl Options {
             supervisor: program.clone(),
             program,
             python: "python3".into(),
+            base_image: None,
             zip_idle: Duration::from_secs(300),
             container_idle: Duration::from_secs(60),
             account_concurrency: 1000,
