@@ -1,7 +1,7 @@
 //! `deploy`: a script to a URL that predicts, with everything that happens on the way on the screen.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -16,10 +16,9 @@ pub async fn run(cloud_options: &CloudOptions, deploy: &Deploy) -> Result<(), St
     let url = match &deploy.url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
-            let here = format!("http://localhost:{}", cloud_options.port);
-            if cloud_options.port != 0 && answers(&client, &here).await {
-                display::step("using", &format!("the platform at {here}"));
-                here
+            if let Some(running) = serve::running(cloud_options)? {
+                display::step("using", &format!("the platform that runs at {running}"));
+                running
             } else {
                 let begun = Instant::now();
                 let cloud = serve::start(cloud_options, true).await?;
@@ -51,11 +50,6 @@ pub async fn run(cloud_options: &CloudOptions, deploy: &Deploy) -> Result<(), St
 
 fn client() -> Result<reqwest::Client, String> {
     pipeline::http_client().map_err(|error| error.to_string())
-}
-
-async fn answers(client: &reqwest::Client, url: &str) -> bool {
-    let request = client.get(format!("{url}/mlops/models?limit=1")).timeout(Duration::from_secs(5));
-    request.send().await.is_ok_and(|response| response.status().is_success())
 }
 
 fn request(deploy: &Deploy) -> Result<Value, String> {

@@ -59,6 +59,9 @@ pub struct Cloud {
     /// Write log lines as JSON, one object a line.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Stop when standard input closes: for programs that start this one and must not leave it behind.
+    #[arg(long, global = true, hide = true)]
+    pub until_input_closes: bool,
     /// Show problems only, not each request and function output.
     #[arg(long, short, global = true)]
     pub quiet: bool,

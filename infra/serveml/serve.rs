@@ -13,7 +13,18 @@ pub async fn run(chosen: &options::Cloud) -> Result<(), String> {
     let begun = Instant::now();
     let cloud = start(chosen, chosen.quiet).await?;
     announce(&cloud, begun.elapsed());
-    until_stopped(cloud).await
+    if !chosen.until_input_closes {
+        return until_stopped(cloud).await;
+    }
+    let mut input = tokio::io::stdin();
+    tokio::select! {
+        stopped = stop_signal() => stopped?,
+        // Whatever comes is thrown away; only the end matters.
+        _ = tokio::io::copy(&mut input, &mut tokio::io::sink()) => {}
+    }
+    cloud.shutdown().await;
+    // The reader of standard input may still wait on a thread of its own, which would keep the process.
+    std::process::exit(0)
 }
 
 /// Starts the platform with the options chosen.
@@ -34,6 +45,11 @@ pub async fn start(chosen: &options::Cloud, quiet: bool) -> Result<Cloud, String
         python_version_label: pipeline::base_image::PYTHON_VERSION_LABEL.to_owned(),
     });
     Cloud::start(options).await.map_err(|error| error.to_string())
+}
+
+/// The address of the platform that runs on the data folder chosen, if one does.
+pub fn running(chosen: &options::Cloud) -> Result<Option<String>, String> {
+    Ok(local::cloud::find_running(&absolute(&chosen.data)?).map(|running| running.url))
 }
 
 /// Says what is listening.

@@ -1,0 +1,15 @@
+//! The whole product over HTTP: each test starts the laptop cloud, or shares one, and talks to it as a user would, with
+//! real Python and real packages. They run in parallel, on free ports, in data folders of their own.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+mod api;
+mod command_line;
+mod documents;
+mod durability;
+mod examples;
+mod failures;
+mod images;
+mod mlflow_client;
+mod updates;

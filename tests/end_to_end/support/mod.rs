@@ -1,0 +1,9 @@
+//! What the tests share.
+
+pub mod client;
+pub mod cloud;
+pub mod python;
+pub mod scripts;
+
+pub use client::Client;
+pub use cloud::Cloud;
