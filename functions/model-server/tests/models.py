@@ -304,6 +304,11 @@ class Troubled(sklearn.linear_model.LinearRegression):
             print("x" * 100000)
         if action == 6:
             raise SystemExit(1)
+        if action == 7:
+            raise ValueError(" ".join(sorted(os.environ)))
+        if action == 8:
+            time.sleep(float(value))
+            raise ValueError(f"process {os.getpid()}")
         return X[:, 1]
 
 

@@ -100,6 +100,8 @@ fn environment(root: &Path, threads: usize) -> Vec<(String, String)> {
         ("PYTHONHASHSEED", "0".to_owned()),
         ("MLFLOW_DISABLE_TELEMETRY", "true".to_owned()),
         ("DO_NOT_TRACK", "true".to_owned()),
+        // A deployed model tracks nothing. MLflow's default would be a database file, which it may not be able to open.
+        ("MLFLOW_TRACKING_URI", "http://127.0.0.1:9".to_owned()),
         ("MODEL_SERVER_ROOT", root.display().to_string()),
     ];
     environment.extend(fixed.into_iter().map(|(name, value)| (name.to_owned(), value)));

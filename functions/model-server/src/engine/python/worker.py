@@ -208,7 +208,11 @@ def scan(path):
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if path.endswith(".skops"):
             return True
-        return any(data.find(word) >= 0 for word in (b"pandas", b"ColumnTransformer", b"cloudpickle", b"_set_output"))
+        if any(data.find(word) >= 0 for word in (b"pandas.", b"ColumnTransformer", b"cloudpickle", b"_set_output")):
+            return True
+        # LightGBM notes a table's categories in its own text.
+        at = data.find(b"pandas_categorical:[")
+        return at >= 0 and data[at + 20 : at + 21] != b"]"
 
 
 def choose_loader(flavors):
@@ -325,7 +329,8 @@ def load_pyfunc(folder, flavor, flavors):
         if error.name != "mlflow":
             raise
         raise ModuleNotFoundError("this model's flavor needs the package mlflow (mlflow-skinny is enough), which is not installed")
-    subject = mlflow.pyfunc.load_model(folder)
+    # MLflow refuses folders reached through links.
+    subject = mlflow.pyfunc.load_model(os.path.realpath(folder))
     model = Model("pyfunc", subject, subject.predict, None)
     model.form = "pyfunc"
     return model

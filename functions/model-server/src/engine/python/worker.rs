@@ -79,6 +79,7 @@ impl Worker {
             // Isolated, without the interpreter's own packages, leaving no compiled files behind.
             .args(["-I", "-S", "-u", "-B", "-c", BOOTSTRAP])
             .arg(PROGRAM.len().to_string())
+            .current_dir(std::env::temp_dir())
             .env_clear()
             .envs(recipe.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
