@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | job routes, every task | a job | `pk = JOB#<id>`, `sk = JOB` |
 //! | job routes | a job's output, in order | `pk = JOB#<id>`, `sk` begins with `LOG#` |
+//! | job_logs | how far a job's output has come | `pk = JOB#<id>`, `sk = OUTPUT` |
 //! | finish_training | the runs that a job's script made | `pk = JOB#<id>`, `sk` begins with `RUN#` |
 //! | job lists | jobs of a kind, newest first | `gsi1`: `JOBS#<kind>`, by id (ids sort by time) |
 //! | reconcile_jobs | jobs that have not ended | `gsi2`: `OPEN_JOBS`, by id; only open jobs carry it |
@@ -28,6 +29,7 @@
 //! | tracking | a metric's history | `pk = HISTORY#<run id>#<metric>`, by time, step, value |
 //! | tracking | runs of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#RUNS#<stage>`, by start time |
 //! | tracking | the datasets that a run used | `pk = RUN#<id>`, `sk` begins with `INPUT#` |
+//! | tracking | the datasets that an experiment's runs used | `pk = EXPERIMENT#<id>`, `sk` begins with `DATASET#` |
 //! | tracking | a logged model; what was measured on it | `pk = LOGGED_MODEL#<id>`, `sk = LOGGED_MODEL`, or begins with `METRIC#` |
 //! | tracking, registry | the models that a run logged | `gsi2`: `RUN#<id>#LOGGED_MODELS`, by creation time |
 //! | tracking | logged models of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#LOGGED_MODELS#<stage>`, by creation time |

@@ -2,10 +2,12 @@
 //! index answers. Nothing here scans.
 
 pub mod counters;
+pub mod datasets;
 pub mod deployments;
 pub mod experiments;
 pub mod idempotency;
 pub mod inference_logs;
+pub mod job_output;
 pub mod jobs;
 pub mod keys;
 pub mod layers;
