@@ -26,7 +26,7 @@ const JSON_LIMIT: usize = 40 * 1024 * 1024;
 /// A service whose calls are JSON under an `X-Amz-Target`.
 pub trait JsonService: Send + Sync + 'static {
     /// Answers an operation.
-    fn handle(&self, operation: &str, body: Value) -> BoxFuture<'static, Result<Value, AwsError>>;
+    fn handle(&self, operation: &str, body: Bytes) -> BoxFuture<'static, Result<Value, AwsError>>;
 }
 
 /// Something that answers unsigned `GET`s under a path: downloads whose address is the secret.
@@ -102,19 +102,16 @@ impl AwsApi {
                 }
             };
         }
-        self.json(&scope.service, &parts, &body).await
+        self.json(&scope.service, &parts, body).await
     }
 
-    async fn json(&self, service: &str, parts: &Parts, body: &Bytes) -> Response<Body> {
+    async fn json(&self, service: &str, parts: &Parts, body: Bytes) -> Response<Body> {
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
         let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default();
         let result = match self.json.iter().find(|(name, _)| *name == service) {
             None => Err(AwsError::not_implemented(service, operation)),
-            Some((_, handler)) => match parse(body) {
-                Ok(body) => handler.handle(operation, body).await,
-                Err(error) => Err(error),
-            },
+            Some((_, handler)) => handler.handle(operation, body).await,
         };
         match result {
             Ok(value) => {
@@ -130,14 +127,6 @@ impl AwsApi {
             }
         }
     }
-}
-
-fn parse(body: &Bytes) -> Result<Value, AwsError> {
-    if body.is_empty() {
-        return Ok(json!({}));
-    }
-    serde_json::from_slice(body)
-        .map_err(|error| AwsError::new(400, "SerializationException", format!("The request is not JSON: {error}")))
 }
 
 /// What a request says about its signature.

@@ -11,9 +11,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::account::Credentials;
+use crate::account::{ACCOUNT_ID, Credentials};
 use crate::atomic_file;
 use crate::aws_api::AwsApi;
+use crate::builds::Builds;
+use crate::code_build::{CodeBuild, Project};
 use crate::console::Console;
 use crate::gateway::Gateway;
 use crate::http_server::{bind_stable, serve};
@@ -22,9 +24,12 @@ use crate::lambda::{Common, Images, Lambda, Layers, Parts, PreparedImage};
 use crate::logs::Logs;
 use crate::object_storage::ObjectStorage;
 use crate::options::Options;
-use crate::schedules;
+use crate::step_functions::clock::SystemClock;
+use crate::step_functions::definition::Definition;
+use crate::step_functions::{self, StepFunctions};
 use crate::table_storage::TableStorage;
 use crate::template::{Settings, Template, TemplateError};
+use crate::{schedules, services, steps};
 
 /// Why a cloud could not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,9 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// A state machine or a build project of the template cannot be run.
+    #[error("{0}")]
+    States(String),
     /// A file or the network failed.
     #[error("{what}: {error}")]
     Io {
@@ -80,6 +88,8 @@ pub struct Cloud {
     lambda: Arc<Lambda>,
     logs: Arc<Logs>,
     tables: Arc<TableStorage>,
+    states: Arc<StepFunctions>,
+    builds: Arc<CodeBuild>,
     console: Console,
     stop: CancellationToken,
     servers: TaskTracker,
@@ -131,19 +141,25 @@ impl Cloud {
                 temporary: data.join("tmp"),
                 cache: options.cache.clone(),
             },
-            layers: Layers::start(&template.layers, &options, &console),
+            layers: Arc::new(Layers::start(&template.layers, &options, &console)),
             images: Arc::new(NoImages),
         };
+        let builds = Builds::new(&template, Arc::clone(&parts.layers), parts.common.clone(), &options);
         let lambda = Lambda::open(&template, &options, parts).await.map_err(context("opening the functions"))?;
         let stop = CancellationToken::new();
         let invoke: Arc<dyn Invoke> = Arc::new(Arc::clone(&lambda));
         logs.subscribe(&template.subscriptions, &invoke, &stop).map_err(context("opening the log's subscriptions"))?;
+        let builds = code_build(&template, &options, builds)?;
+        let states = state_machines(&template, &options, invoke, Arc::clone(&builds))?;
         let api = Arc::new(AwsApi {
             credentials: credentials.clone(),
             tables: Arc::clone(&tables),
             objects,
             lambda: Arc::clone(&lambda),
-            json: Vec::new(),
+            json: vec![
+                ("states", Arc::new(services::States(Arc::clone(&states)))),
+                ("codebuild", Arc::new(services::Builder(Arc::clone(&builds)))),
+            ],
             downloads: None,
             console: console.clone(),
         });
@@ -160,6 +176,11 @@ impl Cloud {
             servers.spawn(serve(listener, stop.clone(), answer.clone()));
         }
         servers.spawn(serve(public, stop.clone(), answer));
+        steps::show(&console);
+        let resumed = states.resume().await.map_err(|error| StartError::States(error.to_string()))?;
+        if resumed > 0 {
+            console.notice(format!("{resumed} executions go on where the last run left them"));
+        }
         schedules::start(&template.functions, &lambda, &options.region, options.first_schedule_delay, &console, &stop);
 
         let running = Running { pid: std::process::id(), url, aws_port };
@@ -173,6 +194,8 @@ impl Cloud {
             lambda,
             logs,
             tables,
+            states,
+            builds,
             console,
             stop,
             servers,
@@ -223,6 +246,9 @@ impl Cloud {
     /// Ends the cloud in order: nothing new is taken, running requests may end, every process is gone when it returns.
     pub async fn shutdown(self) {
         self.stop.cancel();
+        // Executions first: what they wait for is about to end, and that is no failure of theirs.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), self.states.close()).await;
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), self.builds.close()).await;
         self.servers.close();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(4), self.servers.wait()).await;
         self.lambda.shutdown().await;
@@ -243,6 +269,34 @@ pub fn find_running(data: &Path) -> Option<Running> {
 
 fn read_running(data: &Path) -> Option<Running> {
     serde_json::from_slice(&std::fs::read(data.join("cloud.json")).ok()?).ok()
+}
+
+fn code_build(template: &Template, options: &Options, builds: Builds) -> Result<Arc<CodeBuild>, StartError> {
+    let projects = template.projects.iter().map(|project| Project::read(&project.name, &project.properties));
+    let projects = projects.collect::<Result<Vec<_>, _>>().map_err(StartError::States)?;
+    Ok(CodeBuild::new(&options.region, ACCOUNT_ID, projects, Arc::new(builds), Arc::new(SystemClock)))
+}
+
+fn state_machines(
+    template: &Template,
+    options: &Options,
+    invoke: Arc<dyn Invoke>,
+    builds: Arc<CodeBuild>,
+) -> Result<Arc<StepFunctions>, StartError> {
+    let mut machines = Vec::new();
+    for machine in &template.state_machines {
+        let definition = Definition::load(&machine.definition.to_string()).map_err(|problems| {
+            StartError::States(format!("state machine {}: {}", machine.logical_id, problems.0.join("; ")))
+        })?;
+        machines.push(step_functions::StateMachine {
+            name: machine.name.clone(),
+            role_arn: format!("arn:aws:iam::{ACCOUNT_ID}:role/{}Role", machine.name),
+            definition: Arc::new(definition),
+        });
+    }
+    let settings = step_functions::Options::new(options.data.join("states"), options.region.clone(), ACCOUNT_ID);
+    let opened = StepFunctions::open(settings, machines, step_functions::Integrations { invoke, builds });
+    opened.map(Arc::new).map_err(|error| StartError::States(format!("opening the executions: {error}")))
 }
 
 fn make_folder(path: &Path) -> Result<PathBuf, StartError> {

@@ -49,6 +49,11 @@ impl Layers {
         Self { layers: found }
     }
 
+    /// Whether there is a layer with this ARN.
+    pub fn has(&self, arn: &str) -> bool {
+        self.layers.contains_key(arn)
+    }
+
     /// The folders of layers, once all of them are there.
     pub async fn folders(&self, arns: &[String]) -> Result<Vec<PathBuf>, String> {
         let mut folders = Vec::with_capacity(arns.len());

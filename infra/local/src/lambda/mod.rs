@@ -56,7 +56,7 @@ pub struct Lambda {
     common: Common,
     program: PathBuf,
     supervisor: PathBuf,
-    layers: Layers,
+    layers: Arc<Layers>,
     images: Arc<dyn Images>,
     registry: Registry,
     limits: Arc<Limits>,
@@ -87,7 +87,7 @@ pub struct Parts {
     /// What all functions' environments have in common.
     pub common: Common,
     /// The layers.
-    pub layers: Layers,
+    pub layers: Arc<Layers>,
     /// Where container images come from.
     pub images: Arc<dyn Images>,
 }

@@ -42,20 +42,10 @@ impl Common {
         image: &[(String, String)],
     ) -> Vec<(OsString, OsString)> {
         let configuration = &version.configuration;
-        let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
-        for (name, value) in std::env::vars_os() {
-            if name.to_str().is_some_and(inherited) {
-                variables.insert(name, value);
-            }
-        }
+        let mut variables = self.base(&self.temporary.join(function));
         let mut set = |name: &str, value: &str| {
             variables.insert(name.into(), value.into());
         };
-        set("LANG", "en_US.UTF-8");
-        set("TZ", ":UTC");
-        let temporary = self.temporary.join(function);
-        set("TMPDIR", &temporary.to_string_lossy());
-        set("UV_CACHE_DIR", &self.cache.join("uv").to_string_lossy());
         for (name, value) in image {
             set(name, value);
         }
@@ -79,16 +69,53 @@ impl Common {
             set("LAMBDA_TASK_ROOT", &task_root.to_string_lossy());
             set("LAMBDA_RUNTIME_DIR", &task_root.to_string_lossy());
             set("_HANDLER", configuration.handler.as_deref().unwrap_or_default());
-            set("AWS_ACCESS_KEY_ID", &self.credentials.access_key_id);
-            set("AWS_SECRET_ACCESS_KEY", &self.credentials.secret_access_key);
-            set("AWS_SESSION_TOKEN", "laptop");
-            set("AWS_ENDPOINT_URL", &self.endpoint);
-            // No look at a machine's metadata or a user's profile: this key is the only one.
-            set("AWS_EC2_METADATA_DISABLED", "true");
+            for (name, value) in self.aws_access() {
+                set(name, &value);
+            }
         }
-        let own = variables.remove(&OsString::from("PATH")).or_else(|| std::env::var_os("PATH"));
-        variables.insert("PATH".into(), path(layers, own));
+        add_layers(&mut variables, layers);
         variables.into_iter().collect()
+    }
+
+    /// The variables of a build's process: its own, and what lets it call AWS.
+    pub fn build_variables(
+        &self,
+        own: &BTreeMap<String, String>,
+        temporary: &Path,
+        layers: &[PathBuf],
+    ) -> Vec<(OsString, OsString)> {
+        let mut variables = self.base(temporary);
+        variables.extend(self.aws_access().map(|(name, value)| (name.into(), value.into())));
+        for (name, value) in [("AWS_REGION", &self.region), ("AWS_DEFAULT_REGION", &self.region)] {
+            variables.insert(name.into(), value.into());
+        }
+        variables.extend(own.iter().map(|(name, value)| (name.into(), value.into())));
+        add_layers(&mut variables, layers);
+        variables.into_iter().collect()
+    }
+
+    /// What every process gets.
+    fn base(&self, temporary: &Path) -> BTreeMap<OsString, OsString> {
+        let wanted = |(name, _): &(OsString, OsString)| name.to_str().is_some_and(inherited);
+        let mut variables: BTreeMap<OsString, OsString> = std::env::vars_os().filter(wanted).collect();
+        variables.insert("LANG".into(), "en_US.UTF-8".into());
+        variables.insert("TZ".into(), ":UTC".into());
+        variables.insert("TMPDIR".into(), temporary.into());
+        variables.insert("UV_CACHE_DIR".into(), self.cache.join("uv").into());
+        variables
+    }
+
+    /// What lets a process call the cloud's AWS APIs.
+    fn aws_access(&self) -> impl Iterator<Item = (&'static str, String)> {
+        [
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
+            ("AWS_SESSION_TOKEN", "laptop".to_owned()),
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            // No look at a machine's metadata: this key is the only one.
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+        .into_iter()
     }
 }
 
@@ -110,6 +137,12 @@ fn inherited(name: &str) -> bool {
             | "REQUESTS_CA_BUNDLE" | "CURL_CA_BUNDLE"
     ) || (upper.starts_with("PIP_") && name == upper)
         || (upper.starts_with("UV_") && name == upper)
+}
+
+/// Puts the programs of layers first on the `PATH`.
+fn add_layers(variables: &mut BTreeMap<OsString, OsString>, layers: &[PathBuf]) {
+    let own = variables.remove(&OsString::from("PATH")).or_else(|| std::env::var_os("PATH"));
+    variables.insert("PATH".into(), path(layers, own));
 }
 
 fn path(layers: &[PathBuf], own: Option<OsString>) -> OsString {

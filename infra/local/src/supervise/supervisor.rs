@@ -19,20 +19,20 @@ use super::STOP;
 const KILL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The supervisor program: `serveml-supervise GRACE_MS PROGRAM NAME [ARGUMENT…]`, with the lifeline as its standard
-/// input. It ends as the process ended: with its exit code, or by its signal.
-pub fn main() -> ! {
+/// input. It gives the process's exit code to exit with; where a signal ended the process, it ends by that signal itself.
+pub fn main() -> i32 {
     let mut arguments = std::env::args_os().skip(1);
     let grace = arguments.next().and_then(|text| text.to_str()?.parse().ok()).map(Duration::from_millis);
     let (Some(grace), Some(program), Some(name)) = (grace, arguments.next(), arguments.next()) else {
         eprintln!("{} is started by the laptop cloud, not by hand", super::PROGRAM_NAME);
-        std::process::exit(2)
+        return 2;
     };
     match run(grace, &program, &name, arguments.collect()) {
-        Ok(Ended::Code(code)) => std::process::exit(code),
+        Ok(Ended::Code(code)) => code,
         Ok(Ended::Signal(signal)) => die_of(signal),
         Err(message) => {
             eprintln!("{message}");
-            std::process::exit(127)
+            127
         }
     }
 }
@@ -170,12 +170,12 @@ pub(crate) fn descendants_of(ancestor: i32) -> Vec<i32> {
 }
 
 /// Ends this process by the signal that ended the child, so that the cloud sees what happened.
-fn die_of(signal: Signal) -> ! {
+fn die_of(signal: Signal) -> i32 {
     let mut set = SigSet::empty();
     set.add(signal);
     let _ = set.thread_unblock();
     // The runtime's own handlers for faults stand aside after the first one.
     let _ = raise(signal);
     let _ = raise(signal);
-    std::process::exit(128 + signal as i32)
+    128 + signal as i32
 }
