@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls;
 
 use crate::Result;
@@ -28,12 +28,17 @@ pub struct Platform {
 impl Platform {
     /// The platform that the process's environment describes.
     pub async fn from_environment() -> Self {
+        Self::load(Config::default(), aws_config::defaults(BehaviorVersion::v2026_01_12())).await
+    }
+
+    /// The platform of that configuration, its AWS clients configured as given.
+    pub async fn load(config: Config, sdk: ConfigLoader) -> Self {
         let http_client = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client).load().await;
+        let sdk = sdk.http_client(http_client).load().await;
         Self {
-            config: Config,
+            config,
             sdk,
             store: OnceLock::new(),
             objects: OnceLock::new(),
