@@ -70,12 +70,15 @@ pub struct Options {
     pub keep_finished: Duration,
     /// The most executions that run at once; a further start is `ExecutionLimitExceeded`.
     pub most_running: usize,
+    /// The most history events of one execution, so that one that loops for ever ends.
+    pub most_events: i64,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Options {
-    /// The usual set-up over a folder: 90 days (as Step Functions), ten thousand executions at once.
+    /// The usual set-up over a folder: ten thousand executions at once, and as on Step Functions 90 days and 25,000
+    /// events.
     pub fn new(folder: impl Into<PathBuf>, region: impl Into<String>, account: impl Into<String>) -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Self {
@@ -84,6 +87,7 @@ impl Options {
             account: account.into(),
             keep_finished: DAY * 90,
             most_running: 10_000,
+            most_events: 25_000,
             clock: Arc::new(SystemClock),
         }
     }

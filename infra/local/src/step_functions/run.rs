@@ -17,9 +17,6 @@ use super::record::{BranchRecord, Outcome, Progress};
 use super::retry;
 use super::store::{NewEvent, StoreError};
 
-/// The most history events of an execution, as on Step Functions: one that loops for ever ends here.
-const MOST_EVENTS: i64 = 25_000;
-
 /// Why a branch did not come to its output.
 #[derive(Debug)]
 pub(super) enum Halt {
@@ -356,8 +353,9 @@ impl Branch {
         self.record.variables.extend(exit.assigned);
         match exit.next {
             Some(next) => {
-                if self.last_event() >= MOST_EVENTS {
-                    let cause = format!("The execution reached the maximum number of history events ({MOST_EVENTS}).");
+                let most_events = self.execution.service.most_events;
+                if self.last_event() >= most_events {
+                    let cause = format!("The execution reached the maximum number of history events ({most_events}).");
                     return self.fail(StateError::runtime(cause)).await.map(Some);
                 }
                 self.enter(next, exit.output, true).await?;

@@ -9,6 +9,7 @@ use super::definition::{Resource, Task};
 use super::error::{StateError, TIMEOUT, within_limit};
 use super::record::Progress;
 use super::run::{Branch, Halt};
+use super::store::StoreError;
 use crate::aws_error::AwsError;
 use crate::invoke::InvocationOutput;
 
@@ -116,6 +117,8 @@ impl Branch {
         match answer {
             Ok(Ok(output)) => Ok(function_result(&output)?),
             Ok(Err(error)) => Err(Halt::Failed(service_error("Lambda", &error))),
+            // The process is shutting down: the task runs again after the next start.
+            Err(gone) if gone.is_cancelled() => Err(Halt::Suspended(StoreError("an invocation was given up".to_owned()))),
             Err(panic) => Err(Halt::Failed(StateError::new("Lambda.ServiceException", format!("The invocation broke off: {panic}")))),
         }
     }

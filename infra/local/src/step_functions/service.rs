@@ -23,7 +23,7 @@ const PRUNE_BATCH: usize = 500;
 
 /// The Step Functions service of one data folder. Dropping it leaves its executions to be resumed.
 pub struct StepFunctions {
-    service: Arc<Service>,
+    pub(super) service: Arc<Service>,
 }
 
 /// What executions share.
@@ -36,6 +36,8 @@ pub(super) struct Service {
     pub integrations: Integrations,
     /// Started with the service's opening, for `creationDate`.
     pub opened: i64,
+    /// The most history events of one execution.
+    pub most_events: i64,
     keep_finished_ms: i64,
     most_running: usize,
     running: Mutex<HashMap<String, Running>>,
@@ -85,6 +87,7 @@ impl StepFunctions {
             integrations,
             keep_finished_ms: i64::try_from(options.keep_finished.as_millis()).unwrap_or(i64::MAX),
             most_running: options.most_running,
+            most_events: options.most_events,
             running: Mutex::default(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -126,6 +129,8 @@ impl StepFunctions {
     }
 
     /// Leaves every execution where it stands, to be resumed; returns once nothing of them runs in this process.
+    ///
+    /// To be called before the functions and the builds end: what they make of their end would be a task's failure.
     pub async fn close(&self) {
         self.service.closing.cancel();
         self.service.tasks.close();
@@ -182,9 +187,9 @@ impl Service {
         };
         match self.store.create(stored, event, self.most_running).await? {
             Created::New(stored) => {
-                let (execution, ended) = self.register(stored.clone(), false);
+                let (execution, ended) = self.register(stored.as_ref().clone(), false);
                 self.spawn(execution, ended);
-                Ok(stored)
+                Ok(*stored)
             }
             Created::Existing(existing) => {
                 let ours = start.parent.is_some() && existing.parent == start.parent;

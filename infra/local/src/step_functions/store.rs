@@ -179,7 +179,7 @@ pub struct End {
 #[derive(Debug)]
 pub enum Created {
     /// There was none of that name: it exists now, with its first event.
-    New(StoredExecution),
+    New(Box<StoredExecution>),
     /// There is one of that name already.
     Existing(Box<StoredExecution>),
     /// As many run as may run.
@@ -238,6 +238,7 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
+        connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(SCHEMA)?;
         let (jobs, queue) = mpsc::channel(LONGEST_QUEUE);
         let thread = thread::Builder::new()
@@ -293,7 +294,7 @@ impl Store {
                 ])?;
             let id = connection.last_insert_rowid();
             insert_events(connection, id, 0, vec![event])?;
-            Ok(Created::New(StoredExecution { id, ..execution }))
+            Ok(Created::New(Box::new(StoredExecution { id, ..execution })))
         })
         .await
     }
