@@ -145,7 +145,10 @@ impl CodeBuild {
             }
             "StopBuild" => {
                 let OneId { id } = parse(&body)?;
-                let build = self.stop(&id).await.ok_or_else(|| AwsError::new(400, "ResourceNotFoundException", format!("Build {id} does not exist")))?;
+                let build = self
+                    .stop(&id)
+                    .await
+                    .ok_or_else(|| AwsError::new(400, "ResourceNotFoundException", format!("Build {id} does not exist")))?;
                 Ok(json!({"build": build.document(false)}))
             }
             other => Err(AwsError::not_implemented("CodeBuild", other)),
@@ -167,7 +170,11 @@ impl CodeBuild {
         let mut builds = self.builds();
         let running = builds.entries.values().filter(|entry| !entry.build.borrow().complete()).count();
         if running >= MOST_RUNNING {
-            return Err(AwsError::new(400, "AccountLimitExceededException", format!("{running} builds run already, which is the most at once")));
+            return Err(AwsError::new(
+                400,
+                "AccountLimitExceededException",
+                format!("{running} builds run already, which is the most at once"),
+            ));
         }
         builds.started += 1;
         let number = builds.started;

@@ -32,13 +32,27 @@ impl Project {
         let refuse = |message: String| format!("build project {name}: {message}");
         let properties = properties.as_object().ok_or_else(|| refuse("its properties must be an object".to_owned()))?;
         const KNOWN: [&str; 14] = [
-            "Name", "Description", "ServiceRole", "Artifacts", "Environment", "Source", "TimeoutInMinutes",
-            "QueuedTimeoutInMinutes", "LogsConfig", "Tags", "ConcurrentBuildLimit", "Cache", "EncryptionKey", "AutoRetryLimit",
+            "Name",
+            "Description",
+            "ServiceRole",
+            "Artifacts",
+            "Environment",
+            "Source",
+            "TimeoutInMinutes",
+            "QueuedTimeoutInMinutes",
+            "LogsConfig",
+            "Tags",
+            "ConcurrentBuildLimit",
+            "Cache",
+            "EncryptionKey",
+            "AutoRetryLimit",
         ];
         if let Some(unknown) = properties.keys().find(|property| !KNOWN.contains(&property.as_str())) {
             return Err(refuse(format!("the laptop cloud does not know its property {unknown}")));
         }
-        let at = |path: &[&str]| path.iter().try_fold(properties.get(path[0])?, |value, name| if *name == path[0] { Some(value) } else { value.get(name) });
+        let at = |path: &[&str]| {
+            path.iter().try_fold(properties.get(path[0])?, |value, name| if *name == path[0] { Some(value) } else { value.get(name) })
+        };
         for (path, only) in [(["Source", "Type"], "NO_SOURCE"), (["Artifacts", "Type"], "NO_ARTIFACTS")] {
             let found = at(&path).and_then(Value::as_str).unwrap_or("nothing");
             if found != only {
@@ -57,7 +71,8 @@ impl Project {
             .map(|variable| variable_of(variable, ["Name", "Value", "Type"]))
             .collect::<Result<BTreeMap<_, _>, _>>()
             .map_err(|error| refuse(error.message))?;
-        let build_spec = at(&["Source", "BuildSpec"]).and_then(Value::as_str).ok_or_else(|| refuse("Source.BuildSpec is missing".to_owned()))?;
+        let build_spec =
+            at(&["Source", "BuildSpec"]).and_then(Value::as_str).ok_or_else(|| refuse("Source.BuildSpec is missing".to_owned()))?;
         let commands = read_build_spec(build_spec).map_err(refuse)?;
         Ok(Self { name: name.to_owned(), environment, timeout_minutes, commands })
     }
@@ -71,9 +86,13 @@ fn number(value: &Value) -> Option<u64> {
 pub(super) fn variable_of(variable: &Value, names: [&str; 3]) -> Result<(String, String), AwsError> {
     let member = |name: &str| variable.get(name).and_then(Value::as_str);
     let name = member(names[0]).ok_or_else(|| invalid("an environment variable has no name"))?;
-    let valid = |(index, character): (usize, char)| character == '_' || character.is_ascii_alphabetic() || (index > 0 && character.is_ascii_digit());
+    let valid = |(index, character): (usize, char)| {
+        character == '_' || character.is_ascii_alphabetic() || (index > 0 && character.is_ascii_digit())
+    };
     if name.is_empty() || !name.chars().enumerate().all(valid) || name.starts_with("CODEBUILD_") {
-        return Err(invalid(format!("'{name}' cannot be an environment variable's name: letters, digits and '_', not a digit first, not CODEBUILD_")));
+        return Err(invalid(format!(
+            "'{name}' cannot be an environment variable's name: letters, digits and '_', not a digit first, not CODEBUILD_"
+        )));
     }
     match variable.get(names[2]).map(Value::as_str) {
         None | Some(Some("PLAINTEXT")) => {}
@@ -106,7 +125,10 @@ fn read_build_spec(text: &str) -> Result<Vec<Vec<String>>, String> {
     only_keys(phases, &["install", "pre_build", "build"], "the buildspec's phases")?;
     let build = phases.as_mapping_get("build").ok_or("the buildspec has no build phase")?;
     only_keys(build, &["commands", "on-failure"], "the buildspec's build phase")?;
-    let commands = build.as_mapping_get("commands").and_then(|commands| commands.as_sequence()).ok_or("the buildspec's build phase has no commands")?;
+    let commands = build
+        .as_mapping_get("commands")
+        .and_then(|commands| commands.as_sequence())
+        .ok_or("the buildspec's build phase has no commands")?;
     if commands.is_empty() {
         return Err("the buildspec's build phase has no commands".to_owned());
     }
@@ -149,7 +171,10 @@ fn split_command(command: &str) -> Result<Vec<String>, String> {
                 word.get_or_insert_default();
             }
             (None, ' ' | '\t') => words.extend(word.take()),
-            (None, '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' | '\\' | '*' | '?' | '[' | ']' | '{' | '}' | '~' | '#' | '!' | '\n') => {
+            (
+                None,
+                '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' | '\\' | '*' | '?' | '[' | ']' | '{' | '}' | '~' | '#' | '!' | '\n',
+            ) => {
                 return Err(refuse(character));
             }
             (None, other) => word.get_or_insert_default().push(other),

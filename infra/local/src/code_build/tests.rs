@@ -179,7 +179,11 @@ async fn bad_requests_have_their_own_errors() {
         ("StartBuild", json!({}), "InvalidInputException"),
         ("StartBuild", json!({"projectName": "other"}), "ResourceNotFoundException"),
         ("StartBuild", json!({"projectName": "good", "imageOverride": "x"}), "InvalidInputException"),
-        ("StartBuild", json!({"projectName": "good", "environmentVariablesOverride": [{"name": "1", "value": "x"}]}), "InvalidInputException"),
+        (
+            "StartBuild",
+            json!({"projectName": "good", "environmentVariablesOverride": [{"name": "1", "value": "x"}]}),
+            "InvalidInputException",
+        ),
         ("StopBuild", json!({"id": "none:1"}), "ResourceNotFoundException"),
         ("StopBuild", json!({}), "InvalidInputException"),
         ("BatchGetBuilds", json!({"ids": []}), "InvalidInputException"),

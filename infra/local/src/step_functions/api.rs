@@ -89,7 +89,8 @@ pub(super) async fn handle(service: &Arc<Service>, operation: &str, body: &[u8])
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, AwsError> {
-    serde_json::from_slice(body).map_err(|error| AwsError::new(400, "ValidationException", format!("The request's body is not valid: {error}.")))
+    serde_json::from_slice(body)
+        .map_err(|error| AwsError::new(400, "ValidationException", format!("The request's body is not valid: {error}.")))
 }
 
 fn check_arn(arn: &str, kind: &str) -> Result<(), AwsError> {
@@ -105,7 +106,9 @@ pub(super) fn check_name(name: &str) -> Result<(), AwsError> {
         return Err(AwsError::new(
             400,
             "InvalidName",
-            format!("Invalid Name: '{name}' must have 1 to {LONGEST_NAME} characters, without white space and < > {{ }} [ ] ? * \" # % \\ ^ | ~ ` $ & , ; : /"),
+            format!(
+                "Invalid Name: '{name}' must have 1 to {LONGEST_NAME} characters, without white space and < > {{ }} [ ] ? * \" # % \\ ^ | ~ ` $ & , ; : /"
+            ),
         ));
     }
     Ok(())

@@ -43,16 +43,9 @@ impl Template {
         match value {
             Value::String(text) => Self::parse_string(text, place, problems),
             Value::Array(items) => {
-                let items: Vec<Self> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| Self::parse(item, &format!("{place}[{index}]"), problems))
-                    .collect();
-                if items.iter().all(|item| matches!(item, Self::Literal(_))) {
-                    Self::Literal(value.clone())
-                } else {
-                    Self::Array(items)
-                }
+                let items: Vec<Self> =
+                    items.iter().enumerate().map(|(index, item)| Self::parse(item, &format!("{place}[{index}]"), problems)).collect();
+                if items.iter().all(|item| matches!(item, Self::Literal(_))) { Self::Literal(value.clone()) } else { Self::Array(items) }
             }
             Value::Object(members) => {
                 let members: Vec<(String, Self)> = members
@@ -107,11 +100,9 @@ impl Template {
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Expression(source) => evaluate_source(evaluator, source, field),
-            Self::Array(items) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| item.evaluate_with(evaluator, &format!("{field}[{index}]")))
-                .collect(),
+            Self::Array(items) => {
+                items.iter().enumerate().map(|(index, item)| item.evaluate_with(evaluator, &format!("{field}[{index}]"))).collect()
+            }
             Self::Object(members) => members
                 .iter()
                 .map(|(name, member)| Ok((name.clone(), member.evaluate_with(evaluator, &format!("{field}/{name}"))?)))

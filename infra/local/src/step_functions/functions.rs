@@ -99,7 +99,8 @@ fn random(arguments: &[JValue]) -> Outcome {
 
 /// `$parse(text)`: the value of a JSON text.
 fn parse(arguments: &[JValue]) -> Outcome {
-    let value: Value = serde_json::from_str(text(arguments, 0, "parse")?).map_err(|error| refuse(format!("$parse: not valid JSON: {error}")))?;
+    let value: Value =
+        serde_json::from_str(text(arguments, 0, "parse")?).map_err(|error| refuse(format!("$parse: not valid JSON: {error}")))?;
     Ok(JValue::from(value))
 }
 
@@ -125,9 +126,7 @@ mod tests {
     use super::*;
 
     fn value(source: &str) -> Result<Value, String> {
-        Template::Expression(source.to_owned())
-            .evaluate(&Scope::default(), "Output")
-            .map_err(|error| error.cause.unwrap_or_default())
+        Template::Expression(source.to_owned()).evaluate(&Scope::default(), "Output").map_err(|error| error.cause.unwrap_or_default())
     }
 
     #[test]

@@ -104,7 +104,10 @@ impl<'a> Fields<'a> {
         if let Some(value) = template.literal() {
             let fits = value.as_u64().is_some_and(|number| (least..=LONGEST_SECONDS).contains(&(number as f64)));
             if !fits {
-                self.problem(problems, &format!("{name} must be a whole number from {least} to {LONGEST_SECONDS}, or a JSONata expression."));
+                self.problem(
+                    problems,
+                    &format!("{name} must be a whole number from {least} to {LONGEST_SECONDS}, or a JSONata expression."),
+                );
             }
         } else if !matches!(template, Template::Expression(_)) {
             self.problem(problems, &format!("{name} must be a whole number or a JSONata expression."));
@@ -500,7 +503,10 @@ fn error_equals(fields: &mut Fields<'_>, problems: &mut Vec<String>) -> Vec<Stri
         match value.as_str() {
             None | Some("") => fields.problem(problems, "ErrorEquals must hold names of errors, as strings."),
             Some(name) if name.starts_with("States.") && !RESERVED.contains(&name) => {
-                fields.problem(problems, &format!("ErrorEquals: '{name}' is no error of Step Functions; names that begin with 'States.' are its own."));
+                fields.problem(
+                    problems,
+                    &format!("ErrorEquals: '{name}' is no error of Step Functions; names that begin with 'States.' are its own."),
+                );
             }
             Some(name) => names.push(name.to_owned()),
         }

@@ -242,7 +242,12 @@ impl Branch {
             if rule.condition.evaluate_as(&scope, &field("Condition"), "boolean", Value::as_bool)? {
                 let names = (field("Assign"), field("Output"));
                 let (assigned, output) = outcome(&scope, rule.assign.as_ref(), rule.output.as_ref(), (&names.0, &names.1))?;
-                return Ok(Exit { next: Some(rule.next.clone()), output: output.unwrap_or_else(|| self.record.input.clone()), assigned, caught: false });
+                return Ok(Exit {
+                    next: Some(rule.next.clone()),
+                    output: output.unwrap_or_else(|| self.record.input.clone()),
+                    assigned,
+                    caught: false,
+                });
             }
         }
         let Some(default) = &choice.default else {

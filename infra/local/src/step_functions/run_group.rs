@@ -40,9 +40,12 @@ impl Branch {
             let scope = self.scope(&[]);
             let items = match &map.items {
                 Some(items) => items.evaluate_as(&scope, "Items", "array", |value| value.as_array().cloned())?,
-                None => self.record.input.as_array().cloned().ok_or_else(|| {
-                    StateError::query("The Map state has no Items, so its input must be an array, which it is not.")
-                })?,
+                None => self
+                    .record
+                    .input
+                    .as_array()
+                    .cloned()
+                    .ok_or_else(|| StateError::query("The Map state has no Items, so its input must be an array, which it is not."))?,
             };
             let concurrency = match &map.max_concurrency {
                 Some(concurrency) => concurrency.evaluate_as(&scope, "MaxConcurrency", "whole number of at least 0", Value::as_u64)?,
@@ -86,7 +89,8 @@ impl Branch {
         group: &CancellationToken,
         child: impl Fn(usize) -> Result<Branch, StateError>,
     ) -> Result<Value, Halt> {
-        let failed = |index| self.execution.has_record(&self.child_path(index), |record| matches!(record.outcome, Some(Outcome::Failed(_))));
+        let failed =
+            |index| self.execution.has_record(&self.child_path(index), |record| matches!(record.outcome, Some(Outcome::Failed(_))));
         if (0..count).any(failed) {
             // One failed before the process ended; what the others have begun outside ends too.
             group.cancel();

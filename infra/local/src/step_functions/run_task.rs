@@ -69,9 +69,10 @@ impl Branch {
         let parameters = Value::Object(arguments);
         within_limit(&parameters, "The state's arguments")?;
         let seconds = match &task.timeout_seconds {
-            Some(seconds) => Some(seconds.evaluate_as(&scope, "TimeoutSeconds", "positive number", |value| {
-                value.as_f64().filter(|seconds| *seconds > 0.0)
-            })?),
+            Some(seconds) => Some(
+                seconds
+                    .evaluate_as(&scope, "TimeoutSeconds", "positive number", |value| value.as_f64().filter(|seconds| *seconds > 0.0))?,
+            ),
             None => None,
         };
         let (kind, resource) = task.resource.event_names();

@@ -358,9 +358,11 @@ impl Store {
     ) -> Result<i64, StoreError> {
         self.run(move |connection| {
             if clear_children {
-                connection
-                    .prepare_cached("DELETE FROM branches WHERE execution = ? AND path > ? AND path < ?")?
-                    .execute(params![execution, format!("{path}/"), format!("{path}0")])?;
+                connection.prepare_cached("DELETE FROM branches WHERE execution = ? AND path > ? AND path < ?")?.execute(params![
+                    execution,
+                    format!("{path}/"),
+                    format!("{path}0")
+                ])?;
             }
             record.last_event = insert_events(connection, execution, record.last_event, events)?;
             connection
@@ -389,7 +391,9 @@ impl Store {
     pub async fn finish(&self, execution: i64, end: End, previous: i64, event: NewEvent) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection
-                .prepare_cached("UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, stop = NULL WHERE id = ?")?
+                .prepare_cached(
+                    "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ?, stop = NULL WHERE id = ?",
+                )?
                 .execute(params![end.status.as_str(), end.output, end.error, end.cause, end.stopped, execution])?;
             connection.prepare_cached("DELETE FROM branches WHERE execution = ?")?.execute([execution])?;
             insert_events(connection, execution, previous, vec![event])?;

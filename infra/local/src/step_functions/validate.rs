@@ -89,7 +89,8 @@ fn check_variables(graph: &Graph, outer: &BTreeSet<String>, problems: &mut Vec<S
     for (name, state) in &graph.states {
         for variable in assigned(state) {
             if outer.contains(&variable) {
-                problems.push(format!("State '{name}': Assign sets '{variable}', which is a variable of an outer scope; use another name."));
+                problems
+                    .push(format!("State '{name}': Assign sets '{variable}', which is a variable of an outer scope; use another name."));
             }
             own.insert(variable);
         }

@@ -43,7 +43,11 @@ async fn bad_requests_have_their_own_errors() {
         ("StartExecution", json!({"stateMachineArn": arn, "name": "x".repeat(81)}), "InvalidName"),
         ("StartExecution", json!({"stateMachineArn": arn, "input": "{"}), "InvalidExecutionInput"),
         ("StartExecution", json!({"stateMachineArn": arn, "input": format!("\"{}\"", "x".repeat(256 * 1024))}), "InvalidExecutionInput"),
-        ("StartExecution", json!({"stateMachineArn": arn, "input": format!("{}{}", "[".repeat(120), "]".repeat(120))}), "InvalidExecutionInput"),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": arn, "input": format!("{}{}", "[".repeat(120), "]".repeat(120))}),
+            "InvalidExecutionInput",
+        ),
         ("StartExecution", json!({"name": 1}), "ValidationException"),
         ("DescribeExecution", json!({"executionArn": execution_arn("main", "none")}), "ExecutionDoesNotExist"),
         ("DescribeExecution", json!({"executionArn": "x"}), "InvalidArn"),
@@ -73,10 +77,13 @@ async fn a_start_without_name_and_input_has_both() {
 
 #[tokio::test]
 async fn executions_are_listed_newest_first_by_status_and_page() {
-    let world = World::of(machine("Choose", json!({
-        "Choose": {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.fail %}", "Next": "Bad"}], "Default": "Good"},
-        "Bad": {"Type": "Fail"}, "Good": {"Type": "Succeed"},
-    })));
+    let world = World::of(machine(
+        "Choose",
+        json!({
+            "Choose": {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.fail %}", "Next": "Bad"}], "Default": "Good"},
+            "Bad": {"Type": "Fail"}, "Good": {"Type": "Succeed"},
+        }),
+    ));
     for number in 0..7 {
         world.start(&format!("run-{number}"), json!({"fail": number % 3 == 0})).await;
         world.end(&format!("run-{number}")).await;
@@ -122,7 +129,10 @@ async fn the_history_is_paged_in_both_directions() {
 async fn state_machines_are_described_and_listed() {
     let world = World::of(done());
     let description = world.call("DescribeStateMachine", json!({"stateMachineArn": machine_arn("main")})).await.unwrap();
-    assert_eq!((&description["name"], &description["type"], &description["status"]), (&json!("main"), &json!("STANDARD"), &json!("ACTIVE")));
+    assert_eq!(
+        (&description["name"], &description["type"], &description["status"]),
+        (&json!("main"), &json!("STANDARD"), &json!("ACTIVE"))
+    );
     assert_eq!(description["definition"], done().to_string());
     let list = world.call("ListStateMachines", json!({})).await.unwrap();
     assert_eq!(list["stateMachines"][0]["stateMachineArn"], machine_arn("main"));

@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 use super::{World, assert_aborted, failure, machine, output, with};
 
 fn build(members: Value) -> World {
-    World::of(machine("Build", json!({
-        "Build": with(json!({
-            "Type": "Task", "Resource": "arn:aws:states:::codebuild:startBuild.sync",
-            "Arguments": {"ProjectName": "long-job", "EnvironmentVariablesOverride": [{"Name": "JOB", "Value": "{% $states.input.job %}", "Type": "PLAINTEXT"}]},
-            "End": true,
-        }), members),
-    })))
+    World::of(machine(
+        "Build",
+        json!({
+            "Build": with(json!({
+                "Type": "Task", "Resource": "arn:aws:states:::codebuild:startBuild.sync",
+                "Arguments": {"ProjectName": "long-job", "EnvironmentVariablesOverride": [{"Name": "JOB", "Value": "{% $states.input.job %}", "Type": "PLAINTEXT"}]},
+                "End": true,
+            }), members),
+        }),
+    ))
 }
 
 #[tokio::test]
@@ -23,7 +26,10 @@ async fn a_build_runs_the_projects_command_with_its_variables() {
     assert_eq!((process.environment["JOB"].as_str(), process.environment["MODE"].as_str()), ("j-1", "project"));
     process.exit.send_replace(Some(0));
     let build = output(&world.end("run").await);
-    assert_eq!((&build["BuildStatus"], &build["ProjectName"], &build["BuildComplete"]), (&json!("SUCCEEDED"), &json!("long-job"), &json!(true)));
+    assert_eq!(
+        (&build["BuildStatus"], &build["ProjectName"], &build["BuildComplete"]),
+        (&json!("SUCCEEDED"), &json!("long-job"), &json!(true))
+    );
     assert_eq!(process.environment["CODEBUILD_BUILD_ID"], build["Id"].as_str().unwrap());
     assert!(build["StartTime"].is_i64());
 }
@@ -37,7 +43,10 @@ async fn a_failed_build_fails_the_task_with_the_build() {
     assert_eq!(error, "States.TaskFailed");
     let build = &serde_json::from_str::<Value>(&cause).unwrap()["Build"];
     assert_eq!(build["BuildStatus"], "FAILED");
-    assert_eq!(build["Phases"][0]["Contexts"][0]["Message"], "Error while executing command: ./bootstrap train. Reason: it exited with status 3.");
+    assert_eq!(
+        build["Phases"][0]["Contexts"][0]["Message"],
+        "Error while executing command: ./bootstrap train. Reason: it exited with status 3."
+    );
 }
 
 #[tokio::test]
@@ -73,8 +82,14 @@ async fn stopping_the_execution_or_its_timeout_kills_the_build() {
 async fn what_cannot_be_built_is_an_error_of_the_service() {
     for (arguments, name) in [
         (json!({"ProjectName": "other"}), "CodeBuild.ResourceNotFoundException"),
-        (json!({"ProjectName": "long-job", "EnvironmentVariablesOverride": [{"Name": "A=B", "Value": "x"}]}), "CodeBuild.InvalidInputException"),
-        (json!({"ProjectName": "long-job", "EnvironmentVariablesOverride": [{"Name": "A", "Value": "x", "Type": "SECRETS_MANAGER"}]}), "CodeBuild.InvalidInputException"),
+        (
+            json!({"ProjectName": "long-job", "EnvironmentVariablesOverride": [{"Name": "A=B", "Value": "x"}]}),
+            "CodeBuild.InvalidInputException",
+        ),
+        (
+            json!({"ProjectName": "long-job", "EnvironmentVariablesOverride": [{"Name": "A", "Value": "x", "Type": "SECRETS_MANAGER"}]}),
+            "CodeBuild.InvalidInputException",
+        ),
     ] {
         let world = build(json!({"Arguments": arguments}));
         assert_eq!(world.failure(json!({})).await.0, name);

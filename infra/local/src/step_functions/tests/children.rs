@@ -7,9 +7,12 @@ use super::{World, assert_aborted, execution_arn, failure, invoke, machine, mach
 
 fn parent(arguments: Value) -> Value {
     let arguments = with(json!({"StateMachineArn": machine_arn("child"), "Input": {"n": "{% $states.input.n %}"}}), arguments);
-    machine("Nest", json!({
-        "Nest": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Arguments": arguments, "End": true},
-    }))
+    machine(
+        "Nest",
+        json!({
+            "Nest": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Arguments": arguments, "End": true},
+        }),
+    )
 }
 
 fn world(parent: Value, child: Value) -> World {
@@ -24,7 +27,10 @@ async fn child_of(world: &World) -> Value {
 
 #[tokio::test]
 async fn the_result_is_the_childs_description_with_parsed_output() {
-    let world = world(parent(json!({"Name": "{% 'child-' & $states.context.Execution.Name %}"})), machine("Call", json!({"Call": invoke("double")})));
+    let world = world(
+        parent(json!({"Name": "{% 'child-' & $states.context.Execution.Name %}"})),
+        machine("Call", json!({"Call": invoke("double")})),
+    );
     world.functions.define("double", |event, _| answer(&json!(event["n"].as_i64().unwrap() * 2)));
     let result = world.output(json!({"n": 21})).await;
     assert_eq!(result["ExecutionArn"], execution_arn("child", "child-run"));
@@ -37,7 +43,10 @@ async fn the_result_is_the_childs_description_with_parsed_output() {
 
 #[tokio::test]
 async fn a_failing_child_fails_the_task_with_its_description() {
-    let world = world(parent(json!({})), machine("Stop", json!({"Stop": {"Type": "Fail", "Error": "Bad", "Cause": "{% 'n is ' & $states.input.n %}"}})));
+    let world = world(
+        parent(json!({})),
+        machine("Stop", json!({"Stop": {"Type": "Fail", "Error": "Bad", "Cause": "{% 'n is ' & $states.input.n %}"}})),
+    );
     let (error, cause) = world.failure(json!({"n": 1})).await;
     assert_eq!(error, "States.TaskFailed");
     let cause: Value = serde_json::from_str(&cause).unwrap();

@@ -7,11 +7,14 @@ use super::{World, assert_aborted, execution_arn, invoke, machine, machine_arn, 
 
 #[tokio::test]
 async fn a_task_in_flight_runs_again_with_its_input_and_variables() {
-    let world = World::of(machine("Set", json!({
-        "Set": {"Type": "Pass", "Assign": {"kept": "{% $states.input.n + 1 %}"}, "Output": {"m": 5}, "Next": "Call"},
-        "Call": with(invoke("hang"), json!({"Next": "Show", "End": null})),
-        "Show": {"Type": "Pass", "Output": {"answer": "{% $states.input %}", "kept": "{% $kept %}", "input": "{% $states.context.Execution.Input %}"}, "End": true},
-    })));
+    let world = World::of(machine(
+        "Set",
+        json!({
+            "Set": {"Type": "Pass", "Assign": {"kept": "{% $states.input.n + 1 %}"}, "Output": {"m": 5}, "Next": "Call"},
+            "Call": with(invoke("hang"), json!({"Next": "Show", "End": null})),
+            "Show": {"Type": "Pass", "Output": {"answer": "{% $states.input %}", "kept": "{% $kept %}", "input": "{% $states.context.Execution.Input %}"}, "End": true},
+        }),
+    ));
     world.functions.define_gated("hang");
     world.start("run", json!({"n": 1})).await;
     world.functions.called(1).await;
@@ -55,9 +58,12 @@ async fn loop_until_sleeping(world: World) -> World {
 
 #[tokio::test]
 async fn retries_are_counted_across_crashes() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("broken"), json!({"Retry": [{"ErrorEquals": ["Broken"], "IntervalSeconds": 10, "MaxAttempts": 2}]})),
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("broken"), json!({"Retry": [{"ErrorEquals": ["Broken"], "IntervalSeconds": 10, "MaxAttempts": 2}]})),
+        }),
+    ));
     world.functions.define("broken", |_, _| function_error(&json!({"errorType": "Broken"})));
     world.start("run", json!({})).await;
     world.functions.called(1).await;
@@ -75,9 +81,12 @@ async fn retries_are_counted_across_crashes() {
 #[tokio::test]
 async fn branches_that_ended_are_not_run_again() {
     let branch = |name: &str, function: &str| json!({"StartAt": name, "States": {name: invoke(function)}});
-    let world = World::of(machine("Both", json!({
-        "Both": {"Type": "Parallel", "Branches": [branch("Quick", "quick"), branch("Slow", "hang")], "End": true},
-    })));
+    let world = World::of(machine(
+        "Both",
+        json!({
+            "Both": {"Type": "Parallel", "Branches": [branch("Quick", "quick"), branch("Slow", "hang")], "End": true},
+        }),
+    ));
     world.functions.define("quick", |_, before| answer(&json!(before)));
     world.functions.define_gated("hang");
     world.start("run", json!({"n": 1})).await;
@@ -94,12 +103,15 @@ async fn branches_that_ended_are_not_run_again() {
 
 #[tokio::test]
 async fn iterations_that_ended_are_not_run_again_and_items_stay_the_same() {
-    let world = World::of(machine("Each", json!({
-        "Each": {
-            "Type": "Map", "Items": "{% [$uuid(), $uuid(), $uuid()] %}", "MaxConcurrency": 1,
-            "ItemProcessor": {"StartAt": "Call", "States": {"Call": invoke("third-hangs")}}, "End": true,
-        },
-    })));
+    let world = World::of(machine(
+        "Each",
+        json!({
+            "Each": {
+                "Type": "Map", "Items": "{% [$uuid(), $uuid(), $uuid()] %}", "MaxConcurrency": 1,
+                "ItemProcessor": {"StartAt": "Call", "States": {"Call": invoke("third-hangs")}}, "End": true,
+            },
+        }),
+    ));
     world.functions.define("third-hangs", |event, _| answer(&event));
     world.functions.define_gated("hang");
     let functions = world.functions.clone();
@@ -113,10 +125,13 @@ async fn iterations_that_ended_are_not_run_again_and_items_stay_the_same() {
 
 #[tokio::test]
 async fn a_nested_execution_is_attached_to_and_not_started_again() {
-    let nest = machine("Nest", json!({
-        "Nest": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2",
-                 "Arguments": {"StateMachineArn": machine_arn("child"), "Input": {"n": 1}}, "Output": "{% $states.result.Output %}", "End": true},
-    }));
+    let nest = machine(
+        "Nest",
+        json!({
+            "Nest": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2",
+                     "Arguments": {"StateMachineArn": machine_arn("child"), "Input": {"n": 1}}, "Output": "{% $states.result.Output %}", "End": true},
+        }),
+    );
     let world = World::new(vec![("main", nest), ("child", machine("Call", json!({"Call": invoke("hang")})))]);
     world.functions.define_gated("hang");
     world.start("run", json!({})).await;
@@ -131,10 +146,13 @@ async fn a_nested_execution_is_attached_to_and_not_started_again() {
 
 #[tokio::test]
 async fn a_build_in_flight_is_started_again() {
-    let world = World::of(machine("Build", json!({
-        "Build": {"Type": "Task", "Resource": "arn:aws:states:::codebuild:startBuild.sync", "Arguments": {"ProjectName": "long-job"},
-                  "Output": "{% $states.result.Build.BuildStatus %}", "End": true},
-    })));
+    let world = World::of(machine(
+        "Build",
+        json!({
+            "Build": {"Type": "Task", "Resource": "arn:aws:states:::codebuild:startBuild.sync", "Arguments": {"ProjectName": "long-job"},
+                      "Output": "{% $states.result.Build.BuildStatus %}", "End": true},
+        }),
+    ));
     world.start("run", json!({})).await;
     world.processes.started(0).await;
     let world = world.crash().await;
@@ -144,10 +162,13 @@ async fn a_build_in_flight_is_started_again() {
 
 #[tokio::test]
 async fn a_stop_that_was_asked_for_holds_after_a_crash_and_reaches_the_children() {
-    let nest = machine("Nest", json!({
-        "Nest": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2",
-                 "Arguments": {"StateMachineArn": machine_arn("child")}, "End": true},
-    }));
+    let nest = machine(
+        "Nest",
+        json!({
+            "Nest": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2",
+                     "Arguments": {"StateMachineArn": machine_arn("child")}, "End": true},
+        }),
+    );
     let world = World::new(vec![("main", nest), ("child", machine("Call", json!({"Call": invoke("hang")})))]);
     world.functions.define_gated("hang");
     world.start("run", json!({})).await;
@@ -164,10 +185,13 @@ async fn a_stop_that_was_asked_for_holds_after_a_crash_and_reaches_the_children(
 
 #[tokio::test]
 async fn an_execution_goes_on_with_the_definition_it_started_with() {
-    let mut world = World::of(machine("Call", json!({
-        "Call": with(invoke("hang"), json!({"Next": "Old", "End": null})),
-        "Old": {"Type": "Pass", "Output": "old", "End": true},
-    })));
+    let mut world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("hang"), json!({"Next": "Old", "End": null})),
+            "Old": {"Type": "Pass", "Output": "old", "End": true},
+        }),
+    ));
     world.functions.define_gated("hang");
     world.start("run", json!({})).await;
     world.functions.called(1).await;
@@ -217,11 +241,14 @@ async fn a_killed_process_loses_nothing() {
 }
 
 fn victim_machine() -> serde_json::Value {
-    machine("Set", json!({
-        "Set": {"Type": "Pass", "Assign": {"kept": "{% $states.input.n * 2 %}"}, "Next": "Work"},
-        "Work": with(invoke("work"), json!({"Next": "Show", "End": null})),
-        "Show": {"Type": "Pass", "Output": {"n": "{% $states.input.n %}", "kept": "{% $kept %}"}, "End": true},
-    }))
+    machine(
+        "Set",
+        json!({
+            "Set": {"Type": "Pass", "Assign": {"kept": "{% $states.input.n * 2 %}"}, "Next": "Work"},
+            "Work": with(invoke("work"), json!({"Next": "Show", "End": null})),
+            "Show": {"Type": "Pass", "Output": {"n": "{% $states.input.n %}", "kept": "{% $kept %}"}, "End": true},
+        }),
+    )
 }
 
 #[tokio::test]

@@ -12,12 +12,15 @@ fn retry(names: &[&str], members: Value) -> Value {
 
 #[tokio::test]
 async fn retries_back_off_and_then_succeed() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("flaky"), json!({
-            "Output": "{% $states.context.State.RetryCount %}",
-            "Retry": [retry(&["Other"], json!({"MaxAttempts": 9})), retry(&["Flaky", "Lambda.TooManyRequestsException"], json!({"IntervalSeconds": 3, "BackoffRate": 2, "MaxAttempts": 4, "MaxDelaySeconds": 10}))],
-        })),
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("flaky"), json!({
+                "Output": "{% $states.context.State.RetryCount %}",
+                "Retry": [retry(&["Other"], json!({"MaxAttempts": 9})), retry(&["Flaky", "Lambda.TooManyRequestsException"], json!({"IntervalSeconds": 3, "BackoffRate": 2, "MaxAttempts": 4, "MaxDelaySeconds": 10}))],
+            })),
+        }),
+    ));
     world.functions.define("flaky", |_, before| match before {
         0 | 2 => function_error(&json!({"errorType": "Flaky", "errorMessage": "not yet"})),
         1 | 3 => Err(AwsError::new(429, "TooManyRequestsException", "Rate Exceeded.")),
@@ -36,9 +39,12 @@ async fn retries_back_off_and_then_succeed() {
 
 #[tokio::test]
 async fn an_exhausted_retry_fails_with_the_last_error() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("dead"), json!({"Retry": [retry(&["States.ALL"], json!({"IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}))]})),
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("dead"), json!({"Retry": [retry(&["States.ALL"], json!({"IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}))]})),
+        }),
+    ));
     world.functions.define("dead", |_, _| function_error(&died()));
     world.start("run", json!({})).await;
     assert_eq!(world.clock.advance(10).await, 1.0);
@@ -72,17 +78,20 @@ async fn functions_and_their_service_fail_by_name() {
 
 #[tokio::test]
 async fn catch_takes_over_with_the_error_and_variables() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("broken"), json!({
-            "Catch": [
-                {"ErrorEquals": ["Other"], "Next": "Other"},
-                {"ErrorEquals": ["States.TaskFailed"], "Next": "Record", "Assign": {"why": "{% $states.errorOutput.Error %}"},
-                 "Output": {"cause": "{% $parse($states.errorOutput.Cause).errorMessage %}", "input": "{% $states.input %}"}},
-            ],
-        })),
-        "Other": {"Type": "Fail"},
-        "Record": {"Type": "Pass", "Output": {"why": "{% $why %}", "input": "{% $states.input %}"}, "End": true},
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("broken"), json!({
+                "Catch": [
+                    {"ErrorEquals": ["Other"], "Next": "Other"},
+                    {"ErrorEquals": ["States.TaskFailed"], "Next": "Record", "Assign": {"why": "{% $states.errorOutput.Error %}"},
+                     "Output": {"cause": "{% $parse($states.errorOutput.Cause).errorMessage %}", "input": "{% $states.input %}"}},
+                ],
+            })),
+            "Other": {"Type": "Fail"},
+            "Record": {"Type": "Pass", "Output": {"why": "{% $why %}", "input": "{% $states.input %}"}, "End": true},
+        }),
+    ));
     world.functions.define("broken", |_, _| function_error(&json!({"errorType": "Broken", "errorMessage": "in two"})));
     let output = world.output(json!({"id": 7})).await;
     assert_eq!(output, json!({"why": "Broken", "input": {"cause": "in two", "input": {"id": 7}}}));
@@ -90,10 +99,13 @@ async fn catch_takes_over_with_the_error_and_variables() {
 
 #[tokio::test]
 async fn catch_without_output_passes_the_error_document_on() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("none"), json!({"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Show"}]})),
-        "Show": {"Type": "Pass", "End": true},
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("none"), json!({"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Show"}]})),
+            "Show": {"Type": "Pass", "End": true},
+        }),
+    ));
     let output = world.output(json!({})).await;
     assert_eq!(output["Error"], "Lambda.ResourceNotFoundException");
     assert!(output["Cause"].is_string());
@@ -109,10 +121,13 @@ async fn failing_expressions_are_caught_where_a_state_can_catch() {
         json!({"TimeoutSeconds": "{% 'soon' %}"}),
         json!({"Arguments": "{% [1] %}"}),
     ] {
-        let world = World::of(machine("Call", json!({
-            "Call": with(with(invoke("echo"), json!({"Catch": catch})), broken.clone()),
-            "Show": {"Type": "Pass", "End": true},
-        })));
+        let world = World::of(machine(
+            "Call",
+            json!({
+                "Call": with(with(invoke("echo"), json!({"Catch": catch})), broken.clone()),
+                "Show": {"Type": "Pass", "End": true},
+            }),
+        ));
         world.functions.define("echo", |event, _| answer(&event));
         let output = world.output(json!({})).await;
         assert_eq!(output["Error"], "States.QueryEvaluationError", "{broken}");
@@ -144,27 +159,33 @@ async fn failing_expressions_elsewhere_fail_the_execution() {
 
 #[tokio::test]
 async fn no_choice_matched() {
-    let world = World::of(machine("Choose", json!({
-        "Choose": {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "End"}]},
-        "End": {"Type": "Succeed"},
-    })));
+    let world = World::of(machine(
+        "Choose",
+        json!({
+            "Choose": {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "End"}]},
+            "End": {"Type": "Succeed"},
+        }),
+    ));
     assert_eq!(world.failure(json!({})).await.0, "States.NoChoiceMatched");
 }
 
 #[tokio::test]
 async fn a_failing_branch_stops_its_siblings() {
-    let world = World::of(machine("Both", json!({
-        "Both": {
-            "Type": "Parallel",
-            "Branches": [
-                {"StartAt": "Hang", "States": {"Hang": invoke("hang")}},
-                {"StartAt": "Nap", "States": {"Nap": {"Type": "Wait", "Seconds": 500, "End": true}}},
-                {"StartAt": "Break", "States": {"Break": with(invoke("late"), json!({"Output": "{% $error('no') %}"}))}},
-            ],
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Show"}], "End": true,
-        },
-        "Show": {"Type": "Pass", "Output": "{% $states.input.Error %}", "End": true},
-    })));
+    let world = World::of(machine(
+        "Both",
+        json!({
+            "Both": {
+                "Type": "Parallel",
+                "Branches": [
+                    {"StartAt": "Hang", "States": {"Hang": invoke("hang")}},
+                    {"StartAt": "Nap", "States": {"Nap": {"Type": "Wait", "Seconds": 500, "End": true}}},
+                    {"StartAt": "Break", "States": {"Break": with(invoke("late"), json!({"Output": "{% $error('no') %}"}))}},
+                ],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Show"}], "End": true,
+            },
+            "Show": {"Type": "Pass", "Output": "{% $states.input.Error %}", "End": true},
+        }),
+    ));
     world.functions.define_gated("hang");
     world.functions.define_gated("late");
     world.start("run", json!({})).await;
@@ -182,13 +203,16 @@ async fn a_failing_branch_stops_its_siblings() {
 
 #[tokio::test]
 async fn a_failing_iteration_stops_the_map_which_can_be_retried() {
-    let world = World::of(machine("Each", json!({
-        "Each": {
-            "Type": "Map", "Items": [1, 2, 3], "MaxConcurrency": 1,
-            "ItemProcessor": {"StartAt": "Call", "States": {"Call": invoke("second-fails-once")}},
-            "Retry": [retry(&["Once"], json!({"IntervalSeconds": 5}))], "End": true,
-        },
-    })));
+    let world = World::of(machine(
+        "Each",
+        json!({
+            "Each": {
+                "Type": "Map", "Items": [1, 2, 3], "MaxConcurrency": 1,
+                "ItemProcessor": {"StartAt": "Call", "States": {"Call": invoke("second-fails-once")}},
+                "Retry": [retry(&["Once"], json!({"IntervalSeconds": 5}))], "End": true,
+            },
+        }),
+    ));
     world.functions.define("second-fails-once", |event, before| match before {
         1 => function_error(&json!({"errorType": "Once"})),
         _ => answer(&event),
@@ -205,10 +229,13 @@ async fn a_failing_iteration_stops_the_map_which_can_be_retried() {
 async fn a_task_times_out_and_is_caught_by_name_only() {
     let catch = |name: &str| json!([{"ErrorEquals": [name], "Next": "Show"}]);
     for (name, caught) in [("States.Timeout", true), ("States.ALL", true), ("States.TaskFailed", false)] {
-        let world = World::of(machine("Call", json!({
-            "Call": with(invoke("hang"), json!({"TimeoutSeconds": "{% 30 %}", "HeartbeatSeconds": 10, "Catch": catch(name)})),
-            "Show": {"Type": "Pass", "Output": "{% $states.input.Error %}", "End": true},
-        })));
+        let world = World::of(machine(
+            "Call",
+            json!({
+                "Call": with(invoke("hang"), json!({"TimeoutSeconds": "{% 30 %}", "HeartbeatSeconds": 10, "Catch": catch(name)})),
+                "Show": {"Type": "Pass", "Output": "{% $states.input.Error %}", "End": true},
+            }),
+        ));
         world.functions.define_gated("hang");
         world.start("run", json!({})).await;
         world.functions.called(1).await;
@@ -236,16 +263,22 @@ async fn the_whole_execution_times_out() {
 
 #[tokio::test]
 async fn too_much_data_is_refused_and_not_caught_by_a_wildcard() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("large"), json!({"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Show"}]})),
-        "Show": {"Type": "Pass", "End": true},
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("large"), json!({"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Show"}]})),
+            "Show": {"Type": "Pass", "End": true},
+        }),
+    ));
     world.functions.define("large", |_, _| answer(&json!("x".repeat(256 * 1024))));
     let (error, cause) = world.failure(json!({})).await;
     assert_eq!(error, "States.DataLimitExceeded");
     assert!(cause.contains("The function's answer has"), "{cause}");
 
-    for field in [json!({"Output": "{% $join($map([1..300], function($i) { $pad('x', 1000) })) %}"}), json!({"Assign": {"large": "{% $pad('x', 300000) %}"}})] {
+    for field in [
+        json!({"Output": "{% $join($map([1..300], function($i) { $pad('x', 1000) })) %}"}),
+        json!({"Assign": {"large": "{% $pad('x', 300000) %}"}}),
+    ] {
         let world = World::of(machine("Only", json!({"Only": with(json!({"Type": "Pass", "End": true}), field)})));
         assert_eq!(world.failure(json!({})).await.0, "States.DataLimitExceeded");
     }
@@ -253,10 +286,13 @@ async fn too_much_data_is_refused_and_not_caught_by_a_wildcard() {
 
 #[tokio::test]
 async fn an_endless_loop_ends_at_the_limit_of_its_history() {
-    let world = World::of(machine("Again", json!({
-        "Again": {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "Out"}], "Default": "Again"},
-        "Out": {"Type": "Succeed"},
-    })));
+    let world = World::of(machine(
+        "Again",
+        json!({
+            "Again": {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "Out"}], "Default": "Again"},
+            "Out": {"Type": "Succeed"},
+        }),
+    ));
     let (error, cause) = world.failure(json!({})).await;
     assert_eq!(error, "States.Runtime");
     assert!(cause.contains("(200)"), "{cause}");
@@ -289,9 +325,12 @@ async fn stop_interrupts_a_task_but_not_its_function() {
 
 #[tokio::test]
 async fn stop_interrupts_the_wait_for_a_retry() {
-    let world = World::of(machine("Call", json!({
-        "Call": with(invoke("missing"), json!({"Retry": [retry(&["States.ALL"], json!({"IntervalSeconds": 100}))]})),
-    })));
+    let world = World::of(machine(
+        "Call",
+        json!({
+            "Call": with(invoke("missing"), json!({"Retry": [retry(&["States.ALL"], json!({"IntervalSeconds": 100}))]})),
+        }),
+    ));
     world.start("run", json!({})).await;
     world.functions.called(1).await;
     world.stop("run").await;
@@ -312,7 +351,10 @@ async fn stop_interrupts_branches_and_iterations() {
     let types = world.event_types("run").await;
     assert!(types.contains(&"ParallelStateAborted".to_owned()), "{types:?}");
 
-    let world = World::of(machine("Each", json!({"Each": {"Type": "Map", "Items": [1, 2], "MaxConcurrency": 1, "ItemProcessor": call, "End": true}})));
+    let world = World::of(machine(
+        "Each",
+        json!({"Each": {"Type": "Map", "Items": [1, 2], "MaxConcurrency": 1, "ItemProcessor": call, "End": true}}),
+    ));
     world.functions.define_gated("hang");
     world.start("run", json!({})).await;
     world.functions.called(1).await;

@@ -185,7 +185,8 @@ impl Invoke for Functions {
         let known = self.functions.lock().unwrap().get(function).cloned();
         match known {
             Some(function) => function(event, before),
-            None => futures::future::ready(Err(AwsError::new(404, "ResourceNotFoundException", format!("Function not found: {function}")))).boxed(),
+            None => futures::future::ready(Err(AwsError::new(404, "ResourceNotFoundException", format!("Function not found: {function}"))))
+                .boxed(),
         }
     }
 }

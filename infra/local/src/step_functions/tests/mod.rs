@@ -22,8 +22,8 @@ use self::fakes::{FakeProcesses, Functions, ManualClock};
 use super::definition::Definition;
 use super::store::Status;
 use super::{Integrations, Options, StateMachine, StepFunctions, state_machine_arn};
-use crate::code_build::{CodeBuild, Project};
 use crate::aws_error::AwsError;
+use crate::code_build::{CodeBuild, Project};
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "000000000000";

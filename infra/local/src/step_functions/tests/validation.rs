@@ -24,11 +24,18 @@ fn refused(state: Value, message: &str) {
 #[test]
 fn json_path_is_refused() {
     let states = json!({"It": {"Type": "Pass", "End": true}});
-    for definition in [json!({"StartAt": "It", "States": states}), json!({"QueryLanguage": "JSONPath", "StartAt": "It", "States": states})] {
+    for definition in [json!({"StartAt": "It", "States": states}), json!({"QueryLanguage": "JSONPath", "StartAt": "It", "States": states})]
+    {
         let problems = problems(&definition);
         assert!(problems[0].contains("QueryLanguage must be \"JSONata\""), "{problems:?}");
     }
-    for (field, instead) in [("InputPath", "Arguments or Output"), ("ResultPath", "Output or Assign"), ("Parameters", "Arguments"), ("Result", "Output"), ("OutputPath", "Output")] {
+    for (field, instead) in [
+        ("InputPath", "Arguments or Output"),
+        ("ResultPath", "Output or Assign"),
+        ("Parameters", "Arguments"),
+        ("Result", "Output"),
+        ("OutputPath", "Output"),
+    ] {
         refused(json!({"Type": "Pass", field: "$", "End": true}), &format!("{field} belongs to JSONPath; with JSONata it is {instead}"));
     }
     refused(json!({"Type": "Pass", "QueryLanguage": "JSONPath", "End": true}), "must be \"JSONata\"");
@@ -60,18 +67,27 @@ fn states_must_be_whole() {
     refused(json!({"Type": "Choice", "Choices": []}), "at least one rule");
     refused(json!({"Type": "Choice", "Choices": [{"Next": "End"}]}), "Condition is missing");
     refused(json!({"Type": "Choice", "Choices": [{"Condition": "yes", "Next": "End"}]}), "must be a JSONata expression");
-    refused(json!({"Type": "Choice", "Choices": [{"Variable": "$.x", "Condition": "{% true %}", "Next": "End"}]}), "Variable belongs to JSONPath");
+    refused(
+        json!({"Type": "Choice", "Choices": [{"Variable": "$.x", "Condition": "{% true %}", "Next": "End"}]}),
+        "Variable belongs to JSONPath",
+    );
     refused(json!({"Type": "Parallel", "Branches": [], "End": true}), "at least one branch");
     refused(json!({"Type": "Map", "End": true}), "ItemProcessor is missing");
     let processor = json!({"StartAt": "In", "States": {"In": {"Type": "Pass", "End": true}}});
     refused(json!({"Type": "Map", "Items": {"a": 1}, "ItemProcessor": processor, "End": true}), "Items must be an array");
     refused(json!({"Type": "Map", "ItemReader": {}, "ItemProcessor": processor, "End": true}), "ItemReader is not a field");
-    refused(json!({"Type": "Map", "ItemProcessor": with(processor, json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}})), "End": true}), "no distributed Map");
+    refused(
+        json!({"Type": "Map", "ItemProcessor": with(processor, json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}})), "End": true}),
+        "no distributed Map",
+    );
 }
 
 #[test]
 fn tasks_call_only_what_exists_here() {
-    refused(with(invoke("f"), json!({"Resource": "arn:aws:states:::sqs:sendMessage"})), "'arn:aws:states:::sqs:sendMessage' does not exist here");
+    refused(
+        with(invoke("f"), json!({"Resource": "arn:aws:states:::sqs:sendMessage"})),
+        "'arn:aws:states:::sqs:sendMessage' does not exist here",
+    );
     refused(with(invoke("f"), json!({"Resource": "arn:aws:lambda:us-east-1:0:function:f"})), "does not exist here");
     refused(with(invoke("f"), json!({"Resource": null})), "Resource is missing");
     refused(with(invoke("f"), json!({"Arguments": null})), "Arguments is missing");
@@ -94,10 +110,16 @@ fn retry_and_catch_name_known_errors() {
     refused(retry(json!({"ErrorEquals": ["A"], "BackoffRate": 0.5})), "BackoffRate must be a number from 1");
     refused(retry(json!({"ErrorEquals": ["A"], "IntervalSeconds": 5, "MaxDelaySeconds": 5})), "must be greater than IntervalSeconds");
     refused(retry(json!({"ErrorEquals": ["A"], "JitterStrategy": "SOME"})), "FULL or NONE");
-    refused(with(invoke("f"), json!({"Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["A"]}]})), "States.ALL must be in the last entry");
+    refused(
+        with(invoke("f"), json!({"Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["A"]}]})),
+        "States.ALL must be in the last entry",
+    );
     refused(with(invoke("f"), json!({"Catch": [{"ErrorEquals": ["A"]}]})), "Next is missing");
     refused(with(invoke("f"), json!({"Catch": [{"ErrorEquals": ["A"], "Next": "Nowhere"}]})), "leads to 'Nowhere'");
-    refused(with(invoke("f"), json!({"Catch": [{"ErrorEquals": ["A"], "Next": "It", "ResultPath": "$.e"}]})), "ResultPath belongs to JSONPath");
+    refused(
+        with(invoke("f"), json!({"Catch": [{"ErrorEquals": ["A"], "Next": "It", "ResultPath": "$.e"}]})),
+        "ResultPath belongs to JSONPath",
+    );
 }
 
 #[test]
@@ -107,12 +129,27 @@ fn the_whole_hangs_together() {
         (machine("None", json!({"It": pass})), "StartAt names 'None'"),
         (machine("It", json!({"It": pass, "Lost": pass})), "State 'Lost': no other state leads to it."),
         (machine("It", json!({"It": {"Type": "Pass", "Next": "It"}})), "no state ends it"),
-        (machine("It", json!({"It": {"Type": "Map", "ItemProcessor": {"StartAt": "It", "States": {"It": pass}}, "End": true}})), "used 2 times"),
-        (machine("It", json!({"It": {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Out"}}}], "Next": "Out"}, "Out": pass})), "State 'A': leads to 'Out', which does not exist beside it"),
-        (machine("Set", json!({
-            "Set": {"Type": "Pass", "Assign": {"x": 1}, "Next": "It"},
-            "It": {"Type": "Map", "ItemProcessor": {"StartAt": "In", "States": {"In": {"Type": "Pass", "Assign": {"x": 2}, "End": true}}}, "End": true},
-        })), "State 'In': Assign sets 'x', which is a variable of an outer scope"),
+        (
+            machine("It", json!({"It": {"Type": "Map", "ItemProcessor": {"StartAt": "It", "States": {"It": pass}}, "End": true}})),
+            "used 2 times",
+        ),
+        (
+            machine(
+                "It",
+                json!({"It": {"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Out"}}}], "Next": "Out"}, "Out": pass}),
+            ),
+            "State 'A': leads to 'Out', which does not exist beside it",
+        ),
+        (
+            machine(
+                "Set",
+                json!({
+                    "Set": {"Type": "Pass", "Assign": {"x": 1}, "Next": "It"},
+                    "It": {"Type": "Map", "ItemProcessor": {"StartAt": "In", "States": {"In": {"Type": "Pass", "Assign": {"x": 2}, "End": true}}}, "End": true},
+                }),
+            ),
+            "State 'In': Assign sets 'x', which is a variable of an outer scope",
+        ),
         (with(machine("It", json!({"It": pass})), json!({"TimeoutSeconds": 0})), "TimeoutSeconds must be a whole number"),
         (with(machine("It", json!({"It": pass})), json!({"Version": "2.0"})), "Version must be \"1.0\""),
         (json!({"QueryLanguage": "JSONata"}), "States is missing"),
@@ -126,10 +163,13 @@ fn the_whole_hangs_together() {
 
 #[test]
 fn every_problem_is_named_at_once() {
-    let definition = machine("A", json!({
-        "A": {"Type": "Pass", "ResultPath": "$.x"},
-        "B": {"Type": "Task", "Resource": "other", "End": true},
-    }));
+    let definition = machine(
+        "A",
+        json!({
+            "A": {"Type": "Pass", "ResultPath": "$.x"},
+            "B": {"Type": "Task", "Resource": "other", "End": true},
+        }),
+    );
     let problems = problems(&definition);
     assert_eq!(problems.len(), 4, "{problems:#?}");
 }
