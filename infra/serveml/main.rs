@@ -1,20 +1,14 @@
 //! The one binary. Started by itself it is the command line: `serve` and `deploy`. Started under the name of a program
 //! of the platform, it is that program: so one build has everything that the laptop cloud runs.
 
-mod deploy;
-mod display;
-mod follow;
-mod options;
-mod programs;
-mod serve;
-
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use serveml::{deploy, display, options, programs, serve};
 
 fn main() -> ExitCode {
-    if let Some(program) = programs::of_this_process() {
-        return match program() {
+    if let Some(outcome) = programs::run_as_started() {
+        return match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");

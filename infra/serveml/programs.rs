@@ -1,29 +1,24 @@
-//! The programs that this binary can be, by the name under which it is started: the last folder of the functions'
+//! The programs that the one binary can be, by the name under which it is started: the last folder of the functions'
 //! `CodeUri` in `template.yaml`.
 
 use std::path::Path;
 
+use shared::FunctionSet;
+
 /// What a program's `main` returns.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
-/// A program's `main`.
-pub type Program = fn() -> Outcome;
 
-/// An API crate is one line here.
-const PROGRAMS: &[(&str, Program)] = &[
-    ("mlops", || shared::functions::main(mlops::FUNCTIONS)),
-    ("tracking", || shared::functions::main(tracking::FUNCTIONS)),
-    ("pipeline", pipeline::main),
-    ("model-server", model_server::main),
-    ("serveml-supervise", supervise),
-];
+/// The functions of every API and of the pipeline. A new API is one line here.
+pub const FUNCTION_SETS: &[FunctionSet] = &[mlops::FUNCTIONS, tracking::FUNCTIONS, pipeline::FUNCTIONS];
 
-/// The program as which this process was started; `None` for the command line.
-pub fn of_this_process() -> Option<Program> {
+/// Runs the program as which this process was started, to its end; `None` where that is the command line.
+pub fn run_as_started() -> Option<Outcome> {
     let name = std::env::args_os().next()?;
     let name = Path::new(&name).file_name()?.to_str()?.to_owned();
-    PROGRAMS.iter().find(|(known, _)| *known == name).map(|(_, program)| *program)
-}
-
-fn supervise() -> Outcome {
-    std::process::exit(local::supervise::main())
+    match name.as_str() {
+        "pipeline" => Some(pipeline::main()),
+        "model-server" => Some(model_server::main()),
+        "serveml-supervise" => std::process::exit(local::supervise::main()),
+        _ => FUNCTION_SETS.iter().find(|set| set.name == name).map(|set| shared::functions::main(*set)),
+    }
 }
