@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub mod python;
+pub mod runtime;
 
 use serde_json::{Value, json};
 use std::{
