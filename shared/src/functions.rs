@@ -53,9 +53,17 @@ pub struct FunctionSet {
     pub error_style: ErrorStyle,
 }
 
-/// A [`Route`] whose handler is `module::handle` and whose handler name is the module's.
+/// A [`Route`] whose handler is `module::handle` and whose handler name is the module's, or the one given after `as`.
 #[macro_export]
 macro_rules! route {
+    ($method:ident $path:expr => $($module:ident)::+ as $handler:literal) => {
+        $crate::Route {
+            method: &$crate::functions::Methods::$method,
+            path: $path,
+            handler: $handler,
+            answer: |platform, request| ::std::boxed::Box::pin($($module)::+::handle(platform, request)),
+        }
+    };
     ($method:ident $path:literal => $($module:ident)::+) => {
         $crate::Route {
             method: &$crate::functions::Methods::$method,

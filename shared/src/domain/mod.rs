@@ -15,3 +15,5 @@ pub mod registered_model;
 pub mod requirement;
 pub mod run;
 pub mod script;
+pub mod search;
+pub mod tracking_rules;

@@ -42,6 +42,25 @@ pub struct ModelOutput {
     pub step: i64,
 }
 
+/// A dataset that a run used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatasetInput {
+    /// Its name.
+    pub name: String,
+    /// The digest of its content.
+    pub digest: String,
+    /// What kind of source it came from.
+    pub source_type: String,
+    /// Where it came from.
+    pub source: String,
+    /// Its columns.
+    pub schema: Option<String>,
+    /// What it holds, in numbers.
+    pub profile: Option<String>,
+    /// What the run used it for, and other tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -75,6 +94,8 @@ pub struct Run {
     pub model_outputs: Vec<ModelOutput>,
     /// The models that it used, by id.
     pub model_inputs: Vec<String>,
+    /// Whether it recorded datasets that it used.
+    pub has_datasets: bool,
 }
 
 impl MetricPoint {
@@ -148,15 +169,15 @@ pub mod number_as_text {
 }
 
 const ADJECTIVES: &[&str] = &[
-    "amber", "bold", "brisk", "calm", "clear", "crisp", "deep", "eager", "early", "fair", "fleet", "gentle", "golden", "grand",
-    "keen", "kind", "lively", "lucid", "mellow", "merry", "nimble", "noble", "patient", "plain", "proud", "quick", "quiet",
-    "rare", "sharp", "silver", "sleek", "smooth", "steady", "still", "stout", "swift", "tidy", "vivid", "warm", "wise",
+    "amber", "bold", "brisk", "calm", "clear", "crisp", "deep", "eager", "early", "fair", "fleet", "gentle", "golden", "grand", "keen",
+    "kind", "lively", "lucid", "mellow", "merry", "nimble", "noble", "patient", "plain", "proud", "quick", "quiet", "rare", "sharp",
+    "silver", "sleek", "smooth", "steady", "still", "stout", "swift", "tidy", "vivid", "warm", "wise",
 ];
 
 const NOUNS: &[&str] = &[
-    "alder", "aspen", "badger", "beech", "birch", "cedar", "crane", "curlew", "dune", "eagle", "falcon", "fern", "finch",
-    "fjord", "grove", "hare", "heron", "ibis", "lark", "linden", "lynx", "maple", "marten", "meadow", "moor", "otter", "owl",
-    "pine", "plover", "raven", "reed", "ridge", "robin", "rowan", "seal", "stoat", "stork", "swan", "tern", "wren",
+    "alder", "aspen", "badger", "beech", "birch", "cedar", "crane", "curlew", "dune", "eagle", "falcon", "fern", "finch", "fjord", "grove",
+    "hare", "heron", "ibis", "lark", "linden", "lynx", "maple", "marten", "meadow", "moor", "otter", "owl", "pine", "plover", "raven",
+    "reed", "ridge", "robin", "rowan", "seal", "stoat", "stork", "swan", "tern", "wren",
 ];
 
 /// A name for a run or a model whose maker gave it none: two words and a number.

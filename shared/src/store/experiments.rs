@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Store;
 use super::counters::Counter;
 use super::keys::{Index, Key, sortable};
 use super::query::Query;
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
 use super::write::{NewItem, Outcome, Updated, Write};
-use super::Store;
 use crate::domain::artifact_uri;
 use crate::domain::experiment::{DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, Experiment};
 use crate::domain::lifecycle::LifecycleStage;
@@ -113,9 +113,7 @@ impl Store {
         let experiment = match self.experiment_by_name(name).await? {
             Some(experiment) => experiment,
             None => match self.create_experiment(name, None, BTreeMap::new()).await {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    self.experiment_by_name(name).await?.ok_or(error)?
-                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.experiment_by_name(name).await?.ok_or(error)?,
                 made => made?,
             },
         };
@@ -148,9 +146,7 @@ impl Store {
         };
         self.keep_texts(&partition(id), experiment.tags.values()).await?;
         let stored = Experiment { tags: all_stored(&experiment.tags), ..experiment.clone() };
-        let item = NewItem::new(&key(id), &stored)?
-            .listed(Index::First, list(LifecycleStage::Active), list_order(&experiment))
-            .if_absent();
+        let item = NewItem::new(&key(id), &stored)?.listed(Index::First, list(LifecycleStage::Active), list_order(&experiment)).if_absent();
         let taken_name = NewItem::new(&name_key(name), &ExperimentName { experiment_id: id.to_owned() })?.if_absent();
         let writes = vec![Write::Put(item), Write::Put(taken_name), Counter::ActiveExperiments.add(1)?];
         Ok(self.transact(writes).await?.is_done().then_some(experiment))
@@ -265,8 +261,7 @@ impl Store {
     /// `NotFound` when there is no such experiment or tag; `BadRequest` when the experiment is deleted; `Internal` when
     /// DynamoDB does not answer.
     pub async fn delete_experiment_tag(&self, id: &str, name: &str) -> Result<()> {
-        let removed =
-            self.change_experiment_tags(id, |update| Ok(update.if_entry_exists("tags", name).remove_entry("tags", name))).await?;
+        let removed = self.change_experiment_tags(id, |update| Ok(update.if_entry_exists("tags", name).remove_entry("tags", name))).await?;
         if removed {
             return Ok(());
         }
@@ -294,10 +289,9 @@ impl Store {
 pub fn check_experiment_is_active(experiment: &Experiment) -> Result<()> {
     match experiment.lifecycle_stage {
         LifecycleStage::Active => Ok(()),
-        LifecycleStage::Deleted => Err(Error::bad_request(format!(
-            "The experiment {} must be in the 'active' state. Current state is deleted.",
-            experiment.id
-        ))),
+        LifecycleStage::Deleted => {
+            Err(Error::bad_request(format!("The experiment {} must be in the 'active' state. Current state is deleted.", experiment.id)))
+        }
     }
 }
 

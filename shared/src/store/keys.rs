@@ -25,7 +25,7 @@
 //! | tracking | experiments of a lifecycle stage, newest first | `gsi1`: `EXPERIMENTS#<stage>`, by creation time |
 //! | tracking | a run with its params, tags and (up to a bound) latest metrics | `pk = RUN#<id>`, `sk = RUN` |
 //! | tracking | all latest metrics of a run that has very many | `pk = RUN#<id>`, `sk` begins with `METRIC#` |
-//! | tracking | runs of an experiment in the order of a metric's latest value | `gsi1`: `EXPERIMENT#<id>#METRIC#<metric>`, by value; `METRIC_NAN` for those that are NaN |
+//! | tracking | runs of an experiment in the order of a metric's latest value | `EXPERIMENT#<id>#METRIC#<metric>` in `gsi1` from the least value, in `gsi2` from the greatest; `METRIC_NAN` for those that are NaN |
 //! | tracking | a metric's history | `pk = HISTORY#<run id>#<metric>`, by time, step, value |
 //! | tracking | runs of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#RUNS#<stage>`, by start time |
 //! | tracking | the datasets that a run used | `pk = RUN#<id>`, `sk` begins with `INPUT#` |

@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Store;
 use super::experiments::check_experiment_is_active;
 use super::keys::{Index, Key, sortable};
 use super::query::Query;
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
 use super::write::{NewItem, Outcome, Updated, Write};
-use super::Store;
 use crate::domain::lifecycle::LifecycleStage;
 use crate::domain::logged_model::{LoggedModel, LoggedModelStatus, ModelLocation, ModelMetric};
+use crate::domain::registered_model::ModelVersion;
 use crate::domain::run::MetricPoint;
 use crate::paging::{Page, PageRequest};
 use crate::{Error, Result, Timestamp};
+
+/// The tag that names the versions that were made of a logged model.
+const MODEL_VERSIONS_TAG: &str = "mlflow.modelVersions";
+
+const ATTEMPTS: u32 = 30;
 
 /// What a new logged model is made of.
 #[derive(Debug, Clone, Default)]
@@ -91,8 +97,7 @@ impl Store {
     /// answer.
     pub async fn create_logged_model(&self, new: NewLoggedModel) -> Result<LoggedModel> {
         let experiment = self.experiment(&new.experiment_id).await?;
-        let experiment =
-            experiment.ok_or_else(|| Error::not_found(format!("No Experiment with id={} exists", new.experiment_id)))?;
+        let experiment = experiment.ok_or_else(|| Error::not_found(format!("No Experiment with id={} exists", new.experiment_id)))?;
         check_experiment_is_active(&experiment)?;
         let id = format!("m-{}", crate::id::new_hexadecimal_id());
         let now = Timestamp::now().milliseconds();
@@ -165,8 +170,7 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn job_logged_models(&self, job_id: &str) -> Result<Vec<LoggedModel>> {
-        let links: Vec<JobLoggedModel> =
-            self.all(&Query::table(format!("JOB#{job_id}")).prefix("LOGGED_MODEL#").newest_first()).await?;
+        let links: Vec<JobLoggedModel> = self.all(&Query::table(format!("JOB#{job_id}")).prefix("LOGGED_MODEL#").newest_first()).await?;
         let mut found = self.get_all(links.iter().map(|link| key(&link.model_id)).collect()).await?;
         let mut models: Vec<LoggedModel> = links.iter().filter_map(|link| found.remove(&key(&link.model_id))).collect();
         self.restore_texts(&mut models).await?;
@@ -201,9 +205,7 @@ impl Store {
         let model = self.logged_model(id).await?.ok_or_else(|| no_model(id))?;
         let stage = LifecycleStage::Deleted;
         self.change_logged_model(id, |update| {
-            update
-                .set("lifecycle_stage", &stage)?
-                .set(Index::First.partition_attribute(), &list(&model.experiment_id, stage))
+            update.set("lifecycle_stage", &stage)?.set(Index::First.partition_attribute(), &list(&model.experiment_id, stage))
         })
         .await
         .map(drop)
@@ -243,6 +245,39 @@ impl Store {
         Ok(())
     }
 
+    /// Names a version in the tag of the logged model that it was made of, as MLflow's registry does.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn record_model_version(&self, version: &ModelVersion) -> Result<()> {
+        let Some(id) = &version.model_id else { return Ok(()) };
+        for _ in 0..ATTEMPTS {
+            let Some(held) = self.get::<LoggedModel>(&key(id)).await? else { return Ok(()) };
+            let before = held.tags.get(MODEL_VERSIONS_TAG).cloned();
+            let tags = self.with_texts(held).await?.tags;
+            let known = tags.get(MODEL_VERSIONS_TAG).and_then(|text| serde_json::from_str::<Vec<serde_json::Value>>(text).ok());
+            let mut versions = known.unwrap_or_default();
+            let entry = serde_json::json!({ "name": version.model_name, "version": version.version });
+            if versions.contains(&entry) {
+                return Ok(());
+            }
+            versions.push(entry);
+            let text = serde_json::Value::from(versions).to_string();
+            self.keep_texts(&partition(id), [&text]).await?;
+            let update = Update::new(key(id)).if_exists().set_entry("tags", MODEL_VERSIONS_TAG, &stored(&text))?;
+            let update = match &before {
+                Some(before) => update.if_entry_absent_or("tags", MODEL_VERSIONS_TAG, "=", before)?,
+                None => update.if_entry_missing("tags", MODEL_VERSIONS_TAG),
+            };
+            if self.update::<serde::de::IgnoredAny>(update).await?.is_done() {
+                return Ok(());
+            }
+        }
+        // The version is registered; the tag is a convenience that a later registration completes.
+        tracing::warn!(model_id = id, "others keep writing to the model's tag");
+        Ok(())
+    }
+
     /// Removes a tag of a logged model.
     ///
     /// # Errors
@@ -252,9 +287,7 @@ impl Store {
         match self.update_or_current::<LoggedModel>(update).await? {
             Updated::Done(_) => Ok(()),
             Updated::Refused(None) => Err(no_model(id)),
-            Updated::Refused(Some(_)) => {
-                Err(Error::not_found(format!("No tag with key '{name}' found for model with ID '{id}'.")))
-            }
+            Updated::Refused(Some(_)) => Err(Error::not_found(format!("No tag with key '{name}' found for model with ID '{id}'."))),
         }
     }
 

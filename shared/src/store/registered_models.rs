@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Store;
 use super::counters::Counter;
 use super::keys::{Index, Key, sortable};
 use super::query::Query;
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
 use super::write::{NewItem, Outcome, Updated, Write};
-use super::Store;
 use crate::domain::registered_model::{ModelVersion, NewModelVersion, RegisteredModel, Stage, VersionStatus};
 use crate::paging::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
@@ -84,9 +84,7 @@ fn new_version_item(version: &ModelVersion) -> Result<NewItem> {
         .listed(Index::First, "MODEL_VERSIONS", version_order(&version.model_name, version.version))
         .if_absent();
     Ok(match &version.run_id {
-        Some(run_id) => {
-            item.listed(Index::Second, format!("RUN#{run_id}#VERSIONS"), version_order(&version.model_name, version.version))
-        }
+        Some(run_id) => item.listed(Index::Second, format!("RUN#{run_id}#VERSIONS"), version_order(&version.model_name, version.version)),
         None => item,
     })
 }
@@ -121,9 +119,7 @@ impl Store {
         let writes = vec![Write::Put(new_model_item(&model)?), Counter::RegisteredModels.add(1)?];
         match self.transact(writes).await? {
             Outcome::Done(()) => Ok(model),
-            Outcome::Refused(_) => {
-                Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={name}) already exists.")))
-            }
+            Outcome::Refused(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={name}) already exists."))),
         }
     }
 
@@ -251,10 +247,7 @@ impl Store {
             return Ok(None);
         }
         let (model_key, version_key) = (model_key(name), version_key(name, version));
-        let (model, version) = tokio::try_join!(
-            self.get::<RegisteredModel>(&model_key),
-            self.get::<ModelVersion>(&version_key)
-        )?;
+        let (model, version) = tokio::try_join!(self.get::<RegisteredModel>(&model_key), self.get::<ModelVersion>(&version_key))?;
         match (model, version) {
             (Some(model), Some(version)) => Ok(Some(with_aliases(self.with_texts(version).await?, &model.aliases))),
             _ => Ok(None),
@@ -474,12 +467,7 @@ impl Store {
         }
     }
 
-    async fn update_version(
-        &self,
-        name: &str,
-        version: u64,
-        change: impl FnOnce(Update) -> Result<Update>,
-    ) -> Result<ModelVersion> {
+    async fn update_version(&self, name: &str, version: u64, change: impl FnOnce(Update) -> Result<Update>) -> Result<ModelVersion> {
         if !is_key_text(name) {
             return Err(no_version(name, version));
         }

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
+use super::Store;
 use super::experiments::check_experiment_is_active;
 use super::keys::{Index, Key};
 use super::query::Query;
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
 use super::write::{NewItem, Outcome, TRANSACTION_LIMIT, Updated, Write};
-use super::Store;
 use crate::domain::lifecycle::LifecycleStage;
 use crate::domain::logged_model::ModelLocation;
 use crate::domain::run::{MetricPoint, ModelOutput, Run, RunStatus, ordered_number};
@@ -62,6 +62,8 @@ pub(crate) struct RunItem {
     model_outputs: Vec<ModelOutput>,
     #[serde(default)]
     model_inputs: Vec<String>,
+    #[serde(default)]
+    has_datasets: bool,
 }
 
 /// The latest value of a metric as an item of its own.
@@ -145,10 +147,9 @@ fn list(experiment_id: &str, stage: LifecycleStage) -> String {
     format!("EXPERIMENT#{experiment_id}#RUNS#{}", stage.name())
 }
 
-/// By start time; runs of the same time by id, so that they come in MLflow's order when read from the last.
-fn list_order(start_time: i64, id: &str) -> String {
-    let inverted: String = id.chars().map(|digit| digit.to_digit(16).map_or(digit, |value| char::from_digit(15 - value, 16).unwrap_or(digit))).collect();
-    format!("{:016x}#{inverted}", start_time.cast_unsigned() ^ (1 << 63))
+/// By start time, the newest first; runs of the same time by id.
+fn newest_first_order(start_time: i64, id: &str) -> String {
+    format!("{:016x}#{id}", !(start_time.cast_unsigned() ^ (1 << 63)))
 }
 
 /// Runs of an experiment by the latest value of a metric. NaN, which compares to no number, has a list of its own.
@@ -163,10 +164,9 @@ fn no_run(id: &str) -> Error {
 fn check_is_active(run: &RunItem) -> Result<()> {
     match run.lifecycle_stage {
         LifecycleStage::Active => Ok(()),
-        LifecycleStage::Deleted => Err(Error::bad_request(format!(
-            "The run {} must be in the 'active' state. Current state is deleted.",
-            run.id
-        ))),
+        LifecycleStage::Deleted => {
+            Err(Error::bad_request(format!("The run {} must be in the 'active' state. Current state is deleted.", run.id)))
+        }
     }
 }
 
@@ -193,6 +193,7 @@ impl RunItem {
             metrics,
             model_outputs: self.model_outputs,
             model_inputs: self.model_inputs,
+            has_datasets: self.has_datasets,
         })
     }
 }
@@ -240,12 +241,13 @@ impl Store {
             more_metrics: false,
             model_outputs: Vec::new(),
             model_inputs: Vec::new(),
+            has_datasets: false,
             id,
         };
         self.keep_texts(&partition(&item.id), item.tags.values()).await?;
         let stored = RunItem { tags: all_stored(&item.tags), ..item.clone() };
         let new_item = NewItem::new(&key(&item.id), &stored)?
-            .listed(Index::First, list(&item.experiment_id, LifecycleStage::Active), list_order(item.start_time, &item.id))
+            .listed(Index::First, list(&item.experiment_id, LifecycleStage::Active), newest_first_order(item.start_time, &item.id))
             .if_absent();
         let outcome = match &item.job_id {
             None => self.put(new_item).await?,
@@ -299,7 +301,7 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn runs(&self, experiment_id: &str, stage: LifecycleStage, page: &PageRequest) -> Result<Page<Run>> {
-        let query = Query::index(Index::First, list(experiment_id, stage)).newest_first();
+        let query = Query::index(Index::First, list(experiment_id, stage));
         let page: Page<RunItem> = self.page(&query, page).await?;
         Ok(Page { items: self.complete_runs(page.items).await?, next_page_token: page.next_page_token })
     }
@@ -452,6 +454,11 @@ impl Store {
         self.update_active(run_id, update).await.map(drop)
     }
 
+    /// Marks a run as one that used datasets; returns its experiment.
+    pub(crate) async fn mark_datasets(&self, run_id: &str) -> Result<String> {
+        Ok(self.update_active(run_id, Update::new(key(run_id)).set("has_datasets", &true)?).await?.experiment_id)
+    }
+
     /// Records in a run's tag a model that an older client logged.
     ///
     /// # Errors
@@ -496,16 +503,14 @@ impl Store {
 
     async fn log_params(&self, item: RunItem, params: &BTreeMap<String, String>) -> Result<()> {
         let run_id = item.id.clone();
-        let different = |held: &RunItem| {
-            params.iter().any(|(name, value)| held.params.get(name).is_some_and(|held| *held != stored(value)))
-        };
+        let different =
+            |held: &RunItem| params.iter().any(|(name, value)| held.params.get(name).is_some_and(|held| *held != stored(value)));
         if different(&item) {
             return Err(self.changed_params(item, params).await?);
         }
         let new: Vec<_> = params.iter().filter(|(name, _)| !item.params.contains_key(*name)).collect();
         for entries in new.chunks(ENTRIES_PER_UPDATE) {
-            let mut update =
-                Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
+            let mut update = Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
             for (name, value) in entries {
                 let value = stored(value);
                 update = update.if_entry_absent_or("params", name, "=", &value)?.set_entry("params", name, &value)?;
@@ -573,10 +578,8 @@ impl Store {
         if latest.is_empty() {
             return Ok(());
         }
-        let history: Vec<NewItem> = points
-            .into_iter()
-            .map(|(key, value)| NewItem::new(&key, &HistoryPoint::of(value)))
-            .collect::<Result<_>>()?;
+        let history: Vec<NewItem> =
+            points.into_iter().map(|(key, value)| NewItem::new(&key, &HistoryPoint::of(value))).collect::<Result<_>>()?;
         let (history, own) = (self.put_all(history), self.set_latest_items(&item, &latest));
         tokio::try_join!(history, own)?;
         self.set_inline_metrics(item, latest).await
@@ -585,21 +588,25 @@ impl Store {
     /// The latest values as items of their own; an item only moves forward.
     async fn set_latest_items(&self, item: &RunItem, latest: &BTreeMap<String, String>) -> Result<()> {
         // What the run's own item says is newer needs no write.
-        let newer: Vec<(&String, &String)> =
-            latest.iter().filter(|(metric, order)| item.metrics.get(*metric).is_none_or(|held| held < *order)).collect();
-        if let [(metric, order)] = newer[..] {
-            let Write::Update(update) = latest_write(item, metric, order)? else { return Ok(()) };
-            return self.update::<serde::de::IgnoredAny>(update).await.map(drop);
+        let newer: Vec<(String, String)> = latest
+            .iter()
+            .filter(|(metric, order)| item.metrics.get(*metric).is_none_or(|held| held < *order))
+            .map(|(metric, order)| (metric.clone(), order.clone()))
+            .collect();
+        if let [(metric, order)] = newer.as_slice() {
+            return self.update::<serde::de::IgnoredAny>(latest_update(item, metric, order)?).await.map(drop);
         }
-        stream::iter(newer.chunks(TRANSACTION_LIMIT).map(|entries| self.set_latest_chunk(item, entries.to_vec())))
+        let chunks: Vec<Vec<(String, String)>> = newer.chunks(TRANSACTION_LIMIT).map(<[_]>::to_vec).collect();
+        stream::iter(chunks.into_iter().map(|entries| self.set_latest_chunk(item, entries)))
             .buffer_unordered(CONCURRENT_WRITES)
             .try_collect()
             .await
     }
 
-    async fn set_latest_chunk(&self, item: &RunItem, mut entries: Vec<(&String, &String)>) -> Result<()> {
+    async fn set_latest_chunk(&self, item: &RunItem, mut entries: Vec<(String, String)>) -> Result<()> {
         while !entries.is_empty() {
-            let writes = entries.iter().map(|(metric, order)| latest_write(item, metric, order)).collect::<Result<_>>()?;
+            let writes =
+                entries.iter().map(|(metric, order)| Ok(Write::Update(latest_update(item, metric, order)?))).collect::<Result<_>>()?;
             let Outcome::Refused(superseded) = self.transact(writes).await? else { break };
             let superseded: BTreeSet<usize> = superseded.into_iter().collect();
             let mut position = 0..;
@@ -632,8 +639,7 @@ impl Store {
             if newer.is_empty() && !must_mark {
                 return Ok(());
             }
-            let mut update =
-                Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
+            let mut update = Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
             if must_mark {
                 update = update.set("more_metrics", &true)?;
             }
@@ -700,16 +706,22 @@ impl HistoryPoint {
     }
 }
 
-fn latest_write(item: &RunItem, metric: &str, order: &str) -> Result<Write> {
+/// A metric's latest value as an item of its own, listed from the least value and from the greatest. Among equal values the
+/// newest run comes first in both lists, as in MLflow's order.
+fn latest_update(item: &RunItem, metric: &str, order: &str) -> Result<Update> {
     let value = MetricPoint::from_latest_order(order).map_or(0.0, |point| point.value);
-    let update = Update::new(latest_key(&item.id, metric))
+    let list = metric_list(&item.experiment_id, metric, value);
+    let rising = ordered_number(value);
+    let run = newest_first_order(item.start_time, &item.id);
+    Update::new(latest_key(&item.id, metric))
         .if_absent_or("latest", "<", order)?
         .set("latest", order)?
         .set("metric", metric)?
         .set("run_id", &item.id)?
-        .set(Index::First.partition_attribute(), &metric_list(&item.experiment_id, metric, value))?
-        .set(Index::First.sort_attribute(), &format!("{:016x}#{}", ordered_number(value), item.id))?;
-    Ok(Write::Update(update))
+        .set(Index::First.partition_attribute(), &list)?
+        .set(Index::First.sort_attribute(), &format!("{rising:016x}#{run}"))?
+        .set(Index::Second.partition_attribute(), &list)?
+        .set(Index::Second.sort_attribute(), &format!("{:016x}#{run}", !rising))
 }
 
 fn with_tag(update: Update, name: &str, value: &str) -> Result<Update> {

@@ -1,0 +1,10 @@
+//! Experiments.
+
+pub mod create;
+pub mod delete;
+pub mod delete_experiment_tag;
+pub mod get;
+pub mod get_by_name;
+pub mod restore;
+pub mod set_experiment_tag;
+pub mod update;

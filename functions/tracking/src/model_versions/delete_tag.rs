@@ -1,0 +1,25 @@
+//! `DELETE model-versions/delete-tag`: removes a tag of a version.
+
+use serde_json::json;
+use shared::domain::tracking_rules as rules;
+use shared::http::response;
+use shared::{Platform, Request, Response, Result};
+
+use crate::access::Caller;
+use crate::message::Message;
+
+/// Takes `name`, `version`, `key`; gives nothing.
+///
+/// # Errors
+/// In MLflow's shape and codes.
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    Caller::of(platform, &request).await?.may_administer()?;
+    let message = Message::of(&request)?;
+    let name = message.required("name")?;
+    rules::check_model_name(&name)?;
+    let version = rules::version_number(&message.required("version")?)?;
+    let key = message.required("key")?;
+    rules::check_entity_name(&key, "key")?;
+    platform.store()?.delete_model_version_tag(&name, version, &key).await?;
+    response::ok(&json!({}))
+}

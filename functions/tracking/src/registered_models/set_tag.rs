@@ -1,0 +1,23 @@
+//! `POST registered-models/set-tag`: sets a tag of a registered model.
+
+use serde_json::json;
+use shared::domain::tracking_rules as rules;
+use shared::http::response;
+use shared::{Platform, Request, Response, Result};
+
+use crate::access::Caller;
+use crate::message::Message;
+
+/// Takes `name`, `key`, `value`; gives nothing.
+///
+/// # Errors
+/// In MLflow's shape and codes.
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    Caller::of(platform, &request).await?.may_administer()?;
+    let message = Message::of(&request)?;
+    let (name, key, value) = (message.required("name")?, message.required("key")?, message.text_or_empty("value")?);
+    rules::check_model_name(&name)?;
+    rules::check_registry_tag(&key, &value)?;
+    platform.store()?.set_registered_model_tag(&name, &key, &value).await?;
+    response::ok(&json!({}))
+}

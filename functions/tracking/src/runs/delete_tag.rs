@@ -1,0 +1,21 @@
+//! `POST runs/delete-tag`: removes a tag of a run.
+
+use serde_json::json;
+use shared::http::response;
+use shared::{Platform, Request, Response, Result};
+
+use crate::access::Caller;
+use crate::message::Message;
+
+/// Takes `run_id`, `key`; gives nothing.
+///
+/// # Errors
+/// In MLflow's shape and codes.
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    let caller = Caller::of(platform, &request).await?;
+    let message = Message::of(&request)?;
+    let (run_id, key) = (message.run_id()?, message.required("key")?);
+    caller.may_write_run(platform, &run_id).await?;
+    platform.store()?.delete_run_tag(&run_id, &key).await?;
+    response::ok(&json!({}))
+}

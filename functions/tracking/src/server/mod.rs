@@ -1,0 +1,5 @@
+//! The server itself.
+
+pub mod health;
+pub mod server_info;
+pub mod version;
