@@ -12,6 +12,7 @@ pub mod builds;
 pub mod cloud;
 pub mod code_build;
 pub mod console;
+pub mod container;
 pub mod ecr;
 pub mod gateway;
 pub mod http_server;

@@ -1,6 +1,6 @@
 //! Image manifests as a registry reads them, and digests.
 
-use oci_spec::image::{ImageConfiguration, ImageManifest};
+use oci_spec::image::ImageManifest;
 use sha2::{Digest, Sha256};
 
 use super::errors::invalid;
@@ -55,11 +55,6 @@ impl Manifest {
         let blobs = descriptors.map(|descriptor| (descriptor.digest().to_string(), descriptor.size())).collect();
         Ok(Self { media_type, blobs })
     }
-}
-
-/// Reads an image's configuration.
-pub fn configuration(bytes: &[u8]) -> Result<ImageConfiguration, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("the image's configuration is not readable: {error}"))
 }
 
 /// The digest of bytes, as registries write it.
