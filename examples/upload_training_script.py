@@ -144,10 +144,9 @@ class Screen:
             spinner = "|/-\\"[int(seconds * 4) % 4]
             sys.stdout.write("\r" + f"{spinner} {status} ({duration(seconds)})"[:width].ljust(width))
             self._line_shown = True
-        elif status != self._last_status:
-            self.end_line()
+        elif status != self._last_status and not self._in_line:
             sys.stdout.write(f"[{status}]\n")
-        self._last_status = status
+            self._last_status = status
         sys.stdout.flush()
 
     def clear(self) -> None:
@@ -190,7 +189,7 @@ def follow(platform: Platform, path: str) -> dict:
                 away_since = away_since or now
                 if now - away_since > PATIENCE:
                     raise
-                screen.status(f"waiting for the platform: {error}", now - begin)
+                screen.status(f"waiting for the platform ({error})", now - begin)
                 time.sleep(1)
                 continue
             logs = job.get("logs") or ""
@@ -199,8 +198,10 @@ def follow(platform: Platform, path: str) -> dict:
             else:
                 new = f"\n[the output begins anew]\n{logs}"
             shown = logs
-            screen.output(new)
             status = str(job.get("status"))
+            if status not in FINAL:
+                screen.status(status, time.monotonic() - begin)
+            screen.output(new)
             if status in FINAL:
                 screen.end_line()
                 return job

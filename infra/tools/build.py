@@ -137,17 +137,22 @@ def trim(python: pathlib.Path) -> None:
     program = (programs / "python3").resolve()
     for path in list(programs.iterdir()):
         if path != program:
-            path.unlink()
+            remove(path)
     program.rename(programs / "python3")
     libraries = [path for path in (python / "lib").glob("python3.*") if path.is_dir()]
     left_out = [path for pattern in PYTHON_LEFT_OUT for path in python.glob(pattern)]
     left_out += [path for library in libraries for pattern in STANDARD_LIBRARY_LEFT_OUT for path in library.glob(pattern)]
     left_out += list((python / "lib").glob("**/*.a"))
     for path in left_out:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a file, a link or a folder; there being none is no error."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def make_model_server(target: pathlib.Path, work: pathlib.Path, program: pathlib.Path | None) -> str:
