@@ -28,3 +28,6 @@ pub use error::ImageError;
 /// The version of what this module writes. A change of the layers' form (times, modes, compression, what is stripped)
 /// raises it, so that no layer built the old way is taken for one built the new way.
 pub const BUILDER_FORMAT: u32 = 1;
+
+#[cfg(test)]
+mod tests;
