@@ -12,6 +12,7 @@ mod metrics;
 mod model_versions;
 mod registered_models;
 mod runs;
+mod searching;
 mod server;
 mod shapes;
 
@@ -27,6 +28,9 @@ const ROUTES: &[Route] = &[
     route!(POST "/{api}/2.0/mlflow/experiments/update" => experiments::update as "experiments_update"),
     route!(POST "/{api}/2.0/mlflow/experiments/set-experiment-tag" => experiments::set_experiment_tag as "experiments_set_experiment_tag"),
     route!(POST "/{api}/2.0/mlflow/experiments/delete-experiment-tag" => experiments::delete_experiment_tag as "experiments_delete_experiment_tag"),
+    route!(POST "/{api}/2.0/mlflow/experiments/search" => experiments::search as "experiments_search"),
+    route!(GET "/{api}/2.0/mlflow/experiments/search" => experiments::search as "experiments_search"),
+    route!(POST "/{api}/2.0/mlflow/experiments/search-datasets" => experiments::search_datasets as "experiments_search_datasets"),
     route!(POST "/{api}/2.0/mlflow/runs/create" => runs::create as "runs_create"),
     route!(GET "/{api}/2.0/mlflow/runs/get" => runs::get as "runs_get"),
     route!(POST "/{api}/2.0/mlflow/runs/update" => runs::update as "runs_update"),
@@ -40,7 +44,10 @@ const ROUTES: &[Route] = &[
     route!(POST "/{api}/2.0/mlflow/runs/log-model" => runs::log_model as "runs_log_model"),
     route!(POST "/{api}/2.0/mlflow/runs/set-tag" => runs::set_tag as "runs_set_tag"),
     route!(POST "/{api}/2.0/mlflow/runs/delete-tag" => runs::delete_tag as "runs_delete_tag"),
+    route!(POST "/{api}/2.0/mlflow/runs/search" => runs::search as "runs_search"),
     route!(GET "/{api}/2.0/mlflow/metrics/get-history" => metrics::get_history as "metrics_get_history"),
+    route!(GET "/{api}/2.0/mlflow/metrics/get-history-bulk" => metrics::get_history_bulk as "metrics_get_history_bulk"),
+    route!(GET "/{api}/2.0/mlflow/metrics/get-history-bulk-interval" => metrics::get_history_bulk_interval as "metrics_get_history_bulk_interval"),
     route!(GET "/{api}/2.0/mlflow/artifacts/list" => artifacts::list_of_run as "artifacts_list_of_run"),
     route!(POST "/{api}/2.0/mlflow/logged-models" => logged_models::create as "logged_models_create"),
     route!(GET "/{api}/2.0/mlflow/logged-models/{model_id}" => logged_models::get as "logged_models_get"),
@@ -49,6 +56,7 @@ const ROUTES: &[Route] = &[
     route!(PATCH "/{api}/2.0/mlflow/logged-models/{model_id}/tags" => logged_models::set_tags as "logged_models_set_tags"),
     route!(DELETE "/{api}/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}" => logged_models::delete_tag as "logged_models_delete_tag"),
     route!(POST "/{api}/2.0/mlflow/logged-models/{model_id}/params" => logged_models::log_params as "logged_models_log_params"),
+    route!(POST "/{api}/2.0/mlflow/logged-models/search" => logged_models::search as "logged_models_search"),
     route!(GET "/{api}/2.0/mlflow/logged-models/{model_id}/artifacts/directories" => artifacts::list_of_model as "artifacts_list_of_model"),
     route!(POST "/{api}/2.0/mlflow/registered-models/create" => registered_models::create as "registered_models_create"),
     route!(GET "/{api}/2.0/mlflow/registered-models/get" => registered_models::get as "registered_models_get"),
@@ -61,6 +69,8 @@ const ROUTES: &[Route] = &[
     route!(POST "/{api}/2.0/mlflow/registered-models/alias" => registered_models::set_alias as "registered_models_set_alias"),
     route!(DELETE "/{api}/2.0/mlflow/registered-models/alias" => registered_models::delete_alias as "registered_models_delete_alias"),
     route!(GET "/{api}/2.0/mlflow/registered-models/alias" => registered_models::get_by_alias as "registered_models_get_by_alias"),
+    route!(POST "/{api}/2.0/mlflow/registered-models/rename" => registered_models::rename as "registered_models_rename"),
+    route!(GET "/{api}/2.0/mlflow/registered-models/search" => registered_models::search as "registered_models_search"),
     route!(POST "/{api}/2.0/mlflow/model-versions/create" => model_versions::create as "model_versions_create"),
     route!(GET "/{api}/2.0/mlflow/model-versions/get" => model_versions::get as "model_versions_get"),
     route!(PATCH "/{api}/2.0/mlflow/model-versions/update" => model_versions::update as "model_versions_update"),
@@ -69,6 +79,7 @@ const ROUTES: &[Route] = &[
     route!(GET "/{api}/2.0/mlflow/model-versions/get-download-uri" => model_versions::get_download_uri as "model_versions_get_download_uri"),
     route!(POST "/{api}/2.0/mlflow/model-versions/set-tag" => model_versions::set_tag as "model_versions_set_tag"),
     route!(DELETE "/{api}/2.0/mlflow/model-versions/delete-tag" => model_versions::delete_tag as "model_versions_delete_tag"),
+    route!(GET "/{api}/2.0/mlflow/model-versions/search" => model_versions::search as "model_versions_search"),
     route!(GET "/{api}/2.0/mlflow-artifacts/artifacts" => artifacts::list as "artifacts_list"),
     route!(GET "/{api}/2.0/mlflow-artifacts/artifacts/{path+}" => artifacts::download as "artifacts_download"),
     route!(PUT "/{api}/2.0/mlflow-artifacts/artifacts/{path+}" => artifacts::upload as "artifacts_upload"),

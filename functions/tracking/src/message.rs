@@ -137,8 +137,16 @@ impl Message {
     /// # Errors
     /// `BadRequest` when it is something else.
     pub fn flag(&self, name: &str) -> Result<bool> {
+        self.flag_or(name, false)
+    }
+
+    /// Yes or no, with what it is when it is absent.
+    ///
+    /// # Errors
+    /// `BadRequest` when it is something else.
+    pub fn flag_or(&self, name: &str, absent: bool) -> Result<bool> {
         match self.field(name) {
-            None => Ok(false),
+            None => Ok(absent),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(true),
             Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(false),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use shared::domain::experiment::Experiment;
 use shared::domain::logged_model::{LoggedModel, LoggedModelStatus, ModelMetric};
 use shared::domain::registered_model::{ModelVersion, RegisteredModel, VersionStatus};
-use shared::domain::run::{MetricPoint, Run, RunStatus};
+use shared::domain::run::{MetricPoint, Run};
 
 use std::collections::BTreeMap;
 
@@ -48,17 +48,6 @@ pub fn experiment(experiment: &Experiment) -> Value {
     }))
 }
 
-/// A run's status.
-pub fn run_status(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "RUNNING",
-        RunStatus::Scheduled => "SCHEDULED",
-        RunStatus::Finished => "FINISHED",
-        RunStatus::Failed => "FAILED",
-        RunStatus::Killed => "KILLED",
-    }
-}
-
 /// A run without what it logged.
 pub fn run_info(run: &Run) -> Value {
     object(json!({
@@ -67,7 +56,7 @@ pub fn run_info(run: &Run) -> Value {
         "run_name": run.name,
         "experiment_id": run.experiment_id,
         "user_id": run.user_id,
-        "status": run_status(run.status),
+        "status": run.status.name(),
         "start_time": run.start_time,
         "end_time": run.end_time.filter(|time| *time != 0),
         "artifact_uri": run.artifact_uri,
@@ -78,6 +67,13 @@ pub fn run_info(run: &Run) -> Value {
 /// A metric's value.
 pub fn metric(key: &str, point: MetricPoint) -> Value {
     json!({ "key": key, "value": number(point.value), "timestamp": point.timestamp, "step": point.step })
+}
+
+/// A metric's value with its run.
+pub fn metric_of_run(key: &str, point: MetricPoint, run_id: &str) -> Value {
+    let mut metric = metric(key, point);
+    metric["run_id"] = json!(run_id);
+    metric
 }
 
 /// A run with what it logged. `dataset_inputs` are the datasets that it used.

@@ -18,6 +18,17 @@ pub enum LoggedModelStatus {
     UploadFailed,
 }
 
+impl LoggedModelStatus {
+    /// As MLflow's searches write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LoggedModelStatus::Pending => "PENDING",
+            LoggedModelStatus::Ready => "READY",
+            LoggedModelStatus::UploadFailed => "FAILED",
+        }
+    }
+}
+
 /// A value of a metric that was measured on a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelMetric {
@@ -74,6 +85,9 @@ pub struct LoggedModel {
     /// The latest values of the metrics that were measured on it; each is an item of its own.
     #[serde(skip)]
     pub metrics: Vec<ModelMetric>,
+    /// Whether metrics were measured on it.
+    #[serde(default)]
+    pub has_metrics: bool,
 }
 
 impl LoggedModel {

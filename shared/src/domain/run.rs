@@ -22,6 +22,23 @@ pub enum RunStatus {
     Killed,
 }
 
+impl RunStatus {
+    /// All of them, in MLflow's order.
+    pub const ALL: [RunStatus; 5] =
+        [RunStatus::Running, RunStatus::Scheduled, RunStatus::Finished, RunStatus::Failed, RunStatus::Killed];
+
+    /// As MLflow writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunStatus::Running => "RUNNING",
+            RunStatus::Scheduled => "SCHEDULED",
+            RunStatus::Finished => "FINISHED",
+            RunStatus::Failed => "FAILED",
+            RunStatus::Killed => "KILLED",
+        }
+    }
+}
+
 /// One value of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricPoint {

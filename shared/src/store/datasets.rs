@@ -14,7 +14,7 @@ use crate::Result;
 use crate::domain::run::DatasetInput;
 
 /// The tag that says what a run used a dataset for.
-const CONTEXT_TAG: &str = "mlflow.data.context";
+pub(crate) const CONTEXT_TAG: &str = "mlflow.data.context";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct InputItem {

@@ -49,7 +49,7 @@ fn name_key(name: &str) -> Key {
     Key::new(format!("EXPERIMENT_NAME#{name}"), "EXPERIMENT_NAME")
 }
 
-fn list(stage: LifecycleStage) -> String {
+pub(crate) fn list(stage: LifecycleStage) -> String {
     format!("EXPERIMENTS#{}", stage.name())
 }
 

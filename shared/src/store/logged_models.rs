@@ -1,6 +1,6 @@
 //! Logged models in the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -68,7 +68,7 @@ fn order(model: &LoggedModel) -> String {
     format!("{}#{}", sortable(model.creation_time.max(0).unsigned_abs()), model.id)
 }
 
-fn list(experiment_id: &str, stage: LifecycleStage) -> String {
+pub(crate) fn list(experiment_id: &str, stage: LifecycleStage) -> String {
     format!("EXPERIMENT#{experiment_id}#LOGGED_MODELS#{}", stage.name())
 }
 
@@ -116,6 +116,7 @@ impl Store {
             tags: new.tags,
             params: new.params,
             metrics: Vec::new(),
+            has_metrics: false,
             id,
         };
         self.keep_texts(&partition(&model.id), model.tags.values().chain(model.params.values())).await?;
@@ -145,13 +146,14 @@ impl Store {
         if id.is_empty() || id.len() > 256 {
             return Ok(None);
         }
-        let key = key(id);
-        let metrics = Query::table(partition(id)).prefix("METRIC#");
-        let (model, metrics) = tokio::try_join!(self.get::<LoggedModel>(&key), self.all::<ModelMetric>(&metrics))?;
-        match model {
-            Some(model) => Ok(Some(LoggedModel { metrics, ..self.with_texts(model).await? })),
-            None => Ok(None),
-        }
+        let Some(model) = self.get::<LoggedModel>(&key(id)).await? else { return Ok(None) };
+        let metrics = if model.has_metrics { self.model_metrics(id).await? } else { Vec::new() };
+        Ok(Some(LoggedModel { metrics, ..self.with_texts(model).await? }))
+    }
+
+    /// The values of metrics that were measured on a model.
+    pub(crate) async fn model_metrics(&self, id: &str) -> Result<Vec<ModelMetric>> {
+        self.all(&Query::table(partition(id)).prefix("METRIC#")).await
     }
 
     /// The models that a run logged, newest first, without their metrics.
@@ -296,8 +298,17 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn log_model_metrics(&self, metrics: &[(String, ModelMetric)]) -> Result<()> {
+        let models: BTreeSet<&String> = metrics.iter().map(|(model_id, _)| model_id).collect();
+        let mut known = BTreeSet::new();
+        for id in models {
+            let update = Update::new(key(id)).if_exists().set("has_metrics", &true)?;
+            if self.update::<serde::de::IgnoredAny>(update).await?.is_done() {
+                known.insert(id);
+            }
+        }
         let items: BTreeMap<Key, &ModelMetric> = metrics
             .iter()
+            .filter(|(model_id, _)| known.contains(model_id))
             .map(|(model_id, metric)| {
                 let point = MetricPoint { step: metric.step, timestamp: metric.timestamp, value: metric.value };
                 let of = (&metric.key, &metric.run_id, &metric.dataset_name, &metric.dataset_digest);

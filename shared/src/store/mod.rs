@@ -15,6 +15,7 @@ pub mod logged_models;
 pub mod query;
 pub mod registered_models;
 pub mod runs;
+pub mod search;
 pub mod update;
 pub(crate) mod values;
 pub mod write;
@@ -70,9 +71,12 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Error::internal("reading an item of the table", error))
 }
 
-/// A value written as an item's attributes.
+/// A value written as an item's attributes. What is `None` is left out: conditions ask whether an attribute is there, and
+/// one that holds DynamoDB's NULL is.
 pub(crate) fn to_item<T: Serialize>(value: &T) -> Result<Item> {
-    serde_dynamo::to_item(value).map_err(|error| Error::internal("writing an item of the table", error))
+    let mut item: Item = serde_dynamo::to_item(value).map_err(|error| Error::internal("writing an item of the table", error))?;
+    item.retain(|_, value| !value.is_null());
+    Ok(item)
 }
 
 /// A value written as one attribute.

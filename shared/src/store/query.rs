@@ -68,6 +68,18 @@ impl Store {
         Ok(Page { items, next_page_token })
     }
 
+    /// Items of a partition behind a sort key, at most `limit` of them, each with its own sort key.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer or an item is not of this type.
+    pub(crate) async fn keyed<T: DeserializeOwned>(&self, query: &Query, after: Option<&str>, limit: usize) -> Result<Vec<(String, T)>> {
+        let (_, sort_attribute) = query.attributes();
+        let mut items = self.query_items(query, after, Some(limit)).await?;
+        items.truncate(limit);
+        let key_of = |item: &Item| item.get(sort_attribute).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        items.into_iter().map(|item| Ok((key_of(&item), from_item(item)?))).collect()
+    }
+
     /// Everything in a partition. For partitions with a bound of their own.
     ///
     /// # Errors
@@ -95,8 +107,7 @@ impl Store {
                 let key = Key::of(&item)?;
                 found.insert(key, from_item(item)?);
             }
-            let left: Vec<Item> =
-                output.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|left| left.keys).collect();
+            let left: Vec<Item> = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|left| left.keys).collect();
             if !left.is_empty() {
                 attempt += 1;
                 if attempt > ATTEMPTS {

@@ -323,7 +323,8 @@ impl Store {
         self.complete_versions(page).await
     }
 
-    async fn complete_versions(&self, mut page: Page<ModelVersion>) -> Result<Page<ModelVersion>> {
+    /// Versions with their aliases and long texts.
+    pub(crate) async fn complete_versions(&self, mut page: Page<ModelVersion>) -> Result<Page<ModelVersion>> {
         self.restore_texts(&mut page.items).await?;
         let mut names: Vec<&str> = page.items.iter().map(|version| version.model_name.as_str()).collect();
         names.dedup();
@@ -422,6 +423,54 @@ impl Store {
         Ok(moved)
     }
 
+    /// Gives a registered model another name: it is written under the new one, version by version, and removed under the old
+    /// one. Asked again after a failure, it goes on.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such model; `AlreadyExists` when the new name is taken; `Conflict` when the model is
+    /// deployed, since its deployment knows it by its name; `Internal` when DynamoDB does not answer.
+    pub async fn rename_registered_model(&self, name: &str, new_name: &str) -> Result<RegisteredModel> {
+        let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
+        if name == new_name || self.get::<serde::de::IgnoredAny>(&model_key(new_name)).await?.is_some() {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={new_name}) already exists.")));
+        }
+        if self.deployment_of_model(name).await?.is_some() {
+            return Err(Error::conflict(format!("{name} is deployed and keeps its name; delete its deployment first.")));
+        }
+        let mut request = PageRequest { limit: 100, after: None };
+        loop {
+            let page = self.model_versions(name, &request).await?;
+            for version in page.items {
+                let version = ModelVersion { model_name: new_name.to_owned(), updated_at: Timestamp::now(), ..version };
+                self.keep_texts(&partition(new_name), version.tags.values()).await?;
+                self.put(new_version_item(&version)?).await?;
+            }
+            let Some(token) = page.next_page_token else { break };
+            request = PageRequest::new(request.limit, request.limit, Some(&token))?;
+        }
+        let renamed = RegisteredModel { name: new_name.to_owned(), updated_at: Timestamp::now(), ..model };
+        self.keep_texts(&partition(new_name), renamed.tags.values()).await?;
+        // From here on the new name is the model's; the old one's versions are removed behind it.
+        let writes = vec![Write::Put(new_model_item(&renamed)?), Write::Delete(model_key(name))];
+        if !self.transact(writes).await?.is_done() {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={new_name}) already exists.")));
+        }
+        self.delete_versions(name).await?;
+        Ok(renamed)
+    }
+
+    async fn delete_versions(&self, name: &str) -> Result<()> {
+        loop {
+            let page = self.model_versions(name, &PageRequest { limit: 100, after: None }).await?;
+            for version in &page.items {
+                self.delete(&version_key(name, version.version)).await?;
+            }
+            if page.next_page_token.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Removes a version and the aliases that stand for it. Its number is not given again.
     ///
     /// # Errors
@@ -444,15 +493,7 @@ impl Store {
             return Err(no_model(name));
         }
         // Versions first: while the model is there, what is left can be deleted by asking again.
-        loop {
-            let page = self.model_versions(name, &PageRequest { limit: 100, after: None }).await?;
-            for version in &page.items {
-                self.delete(&version_key(name, version.version)).await?;
-            }
-            if page.next_page_token.is_none() {
-                break;
-            }
-        }
+        self.delete_versions(name).await?;
         self.transact(vec![Write::Delete(model_key(name)), Counter::RegisteredModels.add(-1)?]).await.map(drop)
     }
 

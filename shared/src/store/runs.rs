@@ -2,7 +2,7 @@
 //! runs is one query; a metric's values are items of their own, and so is the latest value of each metric, by which
 //! runs are found in the order of a metric.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,8 @@ pub(crate) struct RunItem {
 
 /// The latest value of a metric as an item of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct LatestMetric {
+pub(crate) struct LatestMetric {
+    pub(crate) run_id: String,
     metric: String,
     latest: String,
 }
@@ -143,7 +144,7 @@ fn history_partition(run_id: &str, metric: &str) -> String {
     format!("HISTORY#{run_id}#{metric}")
 }
 
-fn list(experiment_id: &str, stage: LifecycleStage) -> String {
+pub(crate) fn list(experiment_id: &str, stage: LifecycleStage) -> String {
     format!("EXPERIMENT#{experiment_id}#RUNS#{}", stage.name())
 }
 
@@ -153,7 +154,7 @@ fn newest_first_order(start_time: i64, id: &str) -> String {
 }
 
 /// Runs of an experiment by the latest value of a metric. NaN, which compares to no number, has a list of its own.
-fn metric_list(experiment_id: &str, metric: &str, value: f64) -> String {
+pub(crate) fn metric_list(experiment_id: &str, metric: &str, value: f64) -> String {
     format!("EXPERIMENT#{experiment_id}#{}#{metric}", if value.is_nan() { "METRIC_NAN" } else { "METRIC" })
 }
 
@@ -287,7 +288,16 @@ impl Store {
         Ok(self.run_item(id).await?.and_then(|item| item.job_id))
     }
 
-    async fn complete_runs(&self, mut items: Vec<RunItem>) -> Result<Vec<Run>> {
+    /// The items of runs by their ids, read side by side.
+    pub(crate) async fn run_items(&self, ids: Vec<String>) -> Result<HashMap<String, RunItem>> {
+        let chunks: Vec<Vec<Key>> = ids.chunks(100).map(|ids| ids.iter().map(|id| key(id)).collect()).collect();
+        let found: Vec<HashMap<Key, RunItem>> =
+            stream::iter(chunks.into_iter().map(|keys| self.get_all(keys))).buffer_unordered(CONCURRENT_WRITES).try_collect().await?;
+        Ok(found.into_iter().flat_map(HashMap::into_values).map(|item| (item.id.clone(), item)).collect())
+    }
+
+    /// Items of runs as runs.
+    pub(crate) async fn complete_runs(&self, mut items: Vec<RunItem>) -> Result<Vec<Run>> {
         for item in items.iter_mut().filter(|item| item.more_metrics) {
             let latest: Vec<LatestMetric> = self.all(&Query::table(partition(&item.id)).prefix("METRIC#")).await?;
             item.metrics.extend(latest.into_iter().map(|latest| (latest.metric, latest.latest)));

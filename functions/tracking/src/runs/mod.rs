@@ -13,5 +13,6 @@ pub mod log_parameter;
 mod model_metrics;
 pub mod outputs;
 pub mod restore;
+pub mod search;
 pub mod set_tag;
 pub mod update;

@@ -2,6 +2,7 @@
 //! `metrics.accuracy DESC`. What may be asked about depends on what is searched; see [`Rules`].
 
 pub mod filter;
+mod given;
 mod lexer;
 pub mod order;
 pub mod rules;
