@@ -113,11 +113,11 @@ impl ServingRequirements {
 /// `mlflow-skinny` with the version specifiers that the model has for MLflow, or with the version that logged it.
 fn skinny(logged: &[Requirement], version: Option<&str>) -> String {
     let of_mlflow = logged.iter().filter(|requirement| MLFLOW[..2].contains(&requirement.name.as_ref()));
-    let specifiers = of_mlflow.filter_map(|requirement| match &requirement.version_or_url {
+    let mut specifiers = of_mlflow.filter_map(|requirement| match &requirement.version_or_url {
         Some(VersionOrUrl::VersionSpecifier(specifiers)) => Some(specifiers.to_string()),
         _ => None,
     });
-    match (specifiers.last(), version) {
+    match (specifiers.next_back(), version) {
         (Some(specifiers), _) => format!("mlflow-skinny{specifiers}"),
         (None, Some(version)) => format!("mlflow-skinny=={version}"),
         (None, None) => "mlflow-skinny".to_owned(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use oci_spec::image::{
-    Arch, Config, Descriptor, Digest, HistoryBuilder, ImageConfiguration, ImageManifest, ImageManifestBuilder, MediaType,
+    Arch, Descriptor, Digest, HistoryBuilder, ImageConfiguration, ImageManifest, ImageManifestBuilder, MediaType,
     Os,
 };
 use serde::Serialize;
@@ -212,7 +212,7 @@ fn configuration(base: &BaseImage, specification: &ImageSpecification) -> Result
     let mut configuration = base.configuration.clone();
     configuration.set_created(Some(specification.created.clone()));
 
-    let mut config = configuration.config().clone().unwrap_or_else(Config::default);
+    let mut config = configuration.config().clone().unwrap_or_default();
     config.set_entrypoint(Some(specification.entrypoint.clone()));
     // The base's default arguments belong to the base's entry point.
     config.set_cmd(None);

@@ -62,10 +62,11 @@ fn is_kept(line: &str) -> bool {
     let path = line.strip_prefix('"').unwrap_or(line);
     let path = path.split(['"', ',']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
-    !path.starts_with("bin/")
-        && !path.starts_with("../")
-        && !path.split('/').any(|part| part == "__pycache__")
-        && !(path.contains(".dist-info/") && OF_THE_INSTALLATION.contains(&name))
+    let removed = path.starts_with("bin/")
+        || path.starts_with("../")
+        || path.split('/').any(|part| part == "__pycache__")
+        || (path.contains(".dist-info/") && OF_THE_INSTALLATION.contains(&name));
+    !removed
 }
 
 fn list(folder: &Path) -> Result<Vec<fs::DirEntry>, ImageError> {

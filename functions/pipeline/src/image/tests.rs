@@ -48,7 +48,7 @@ fn layout(root: &Path) -> Image {
     let base = BaseImage::read(manifest.to_string().as_bytes(), &configuration).unwrap();
 
     let packages = tempfile::tempdir().unwrap();
-    let long = vec!["a-rather-long-folder-name"; 12].join("/");
+    let long = ["a-rather-long-folder-name"; 12].join("/");
     for path in ["numpy/core/__init__.py", "größe/模型.txt", &format!("{long}/deep.py")] {
         let path = packages.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
