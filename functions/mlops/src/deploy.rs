@@ -174,3 +174,112 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let answer = response::json(StatusCode::ACCEPTED, &DeployAccepted::from(submitted.job))?;
     Ok(if submitted.replayed { replayed::mark(answer) } else { answer })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use http::Method;
+    use serde_json::{Value, json};
+    use shared::domain::registered_model::NewModelVersion;
+    use testing::{TestPlatform, json_of, request, with_header, with_json};
+
+    use crate::fixtures::{get, post, version};
+
+    const PATH: &str = "/mlops/deploy";
+
+    /// The document's own request.
+    fn document() -> Value {
+        json!({
+            "script_name": "train.py",
+            "script_content": "...",
+            "experiment_name": "production",
+            "model_name": "my_model",
+            "requirements": ["scikit-learn"],
+            "replicas": 2
+        })
+    }
+
+    #[tokio::test]
+    async fn the_documents_request_is_answered_as_the_document_says() {
+        let test = TestPlatform::start().await;
+        let (status, answer) = post(&test, PATH, document()).await;
+        assert_eq!((status, &answer["status"], &answer["model_version"]), (202, &json!("training"), &Value::Null), "{answer}");
+        let id = answer["job_id"].as_str().unwrap();
+        let calls = test.calls();
+        assert_eq!(calls[0].body["stateMachineArn"], "arn:aws:states:us-east-1:000000000000:stateMachine:deploy");
+        assert_eq!(calls[0].body["input"], json!({ "job_id": id, "train": true }).to_string());
+        let (status, view) = get(&test, &format!("/mlops/deployments/{id}")).await;
+        assert_eq!((status, &view["status"], &view["replicas"]), (200, &json!("training"), &json!(2)));
+        assert!(view["deployment_url"].is_null() && view["live"] == false);
+    }
+
+    #[tokio::test]
+    async fn a_registered_version_is_deployed_without_a_script() {
+        let test = TestPlatform::start().await;
+        let version = version(&test, "my_model").await;
+        for number in [json!("1"), json!(1)] {
+            let (status, answer) = post(&test, PATH, json!({ "model_name": "my_model", "model_version": number })).await;
+            assert_eq!((status, &answer["model_version"], &answer["experiment_name"]), (202, &json!("1"), &Value::Null), "{answer}");
+            let (_, view) = get(&test, &format!("/mlops/deployments/{}", answer["job_id"].as_str().unwrap())).await;
+            assert_eq!((&view["model_version"], &view["run_id"]), (&json!("1"), &json!(version.run_id)));
+        }
+        assert!(test.calls()[0].body["input"].as_str().unwrap().contains("\"train\":false"));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_cannot_be_deployed_is_refused() {
+        let test = TestPlatform::start().await;
+        version(&test, "my_model").await;
+        for unknown in ["999", "0", "-1", "one", "", "99999999999999999999999"] {
+            let (status, answer) = post(&test, PATH, json!({ "model_name": "my_model", "model_version": unknown })).await;
+            assert_eq!((status, answer["detail"].as_str().unwrap()), (404, format!("Model my_model version {unknown} not found").as_str()));
+        }
+        let elsewhere = NewModelVersion { model_name: "x".to_owned(), source: "s3://theirs/m".to_owned(), ..NewModelVersion::default() };
+        test.platform.store().unwrap().create_model_version(elsewhere).await.unwrap();
+        let (status, answer) = post(&test, PATH, json!({ "model_name": "x", "model_version": "1" })).await;
+        assert!(status == 409 && answer["detail"].as_str().unwrap().contains("s3://theirs/m"), "{answer}");
+        assert_eq!(test.calls(), []);
+    }
+
+    #[tokio::test]
+    async fn a_script_and_a_version_do_not_go_together() {
+        let test = TestPlatform::start().await;
+        version(&test, "my_model").await;
+        let mut both = document();
+        both["model_version"] = json!("1");
+        for (body, message) in [
+            (both, "script_name: does not go with model_version"),
+            (json!({ "model_name": "my_model", "model_version": "1", "timeout": 60 }), "timeout: does not go with model_version"),
+            (json!({ "model_name": "my_model" }), "script_name: missing field; give a script, or the model_version"),
+            (json!({ "model_name": "my_model", "model_version": [1] }), "model_version: "),
+            (json!({ "model_name": "my_model", "model_version": "1", "replica": 1 }), "replica: is not a known field; did you mean \"replicas\"?"),
+            (json!({ "model_name": "my_model", "model_version": "1", "replicas": 0 }), "replicas: must be from 1 to 1000, not 0"),
+            (json!({ "model_name": "my_model", "model_version": "1", "replicas": 1001 }), "replicas: must be from 1 to 1000, not 1001"),
+        ] {
+            let (status, answer) = post(&test, PATH, body).await;
+            assert!(status == 400 && answer["detail"].as_str().unwrap().starts_with(message), "{message}: {status} {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_starts_one_deployment() {
+        let test = TestPlatform::start().await;
+        version(&test, "my_model").await;
+        let send = async |body: &Value| {
+            let request = with_header(with_json(request(Method::POST, PATH), body), "idempotency-key", "key");
+            test.send(crate::FUNCTIONS, request).await
+        };
+        let body = json!({ "model_name": "my_model", "model_version": "1" });
+        let first = send(&body).await;
+        test.platform.store().unwrap().delete_model_version("my_model", 1).await.unwrap();
+        let again = send(&body).await;
+        assert_eq!((again.status().as_u16(), json_of(&again)), (202, json_of(&first)));
+        assert_eq!(again.headers()["idempotency-replayed"], "true");
+        assert_eq!(send(&document()).await.status(), 409);
+        // A training may have the same key: keys belong to a route.
+        let mut training = document();
+        training.as_object_mut().unwrap().remove("replicas");
+        let request = with_header(with_json(request(Method::POST, "/mlops/training/upload"), &training), "idempotency-key", "key");
+        assert_eq!(test.send(crate::FUNCTIONS, request).await.status(), 202);
+    }
+}

@@ -26,3 +26,27 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let job = jobs::find(platform, JobKind::Deployment, request.path_parameter("job_id")?).await?;
     response::ok(&DeploymentView::with_logs(platform, job).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use testing::TestPlatform;
+
+    use crate::fixtures::{deployed, get, version};
+
+    #[tokio::test]
+    async fn a_deployment_shows_its_url_and_whether_it_is_live() {
+        let test = TestPlatform::start().await;
+        let (first, _) = deployed(&test, &version(&test, "my_model").await).await;
+        let (status, view) = get(&test, &format!("/mlops/deployments/{}", first.id)).await;
+        assert_eq!((status, &view["status"], &view["deployment_url"]), (200, &json!("deployed"), &json!("http://localhost:21000")));
+        assert_eq!((&view["live"], &view["model_version"]), (&json!(true), &json!("1")));
+        assert_eq!(view["stages"].as_array().unwrap().len(), 5, "{view}");
+
+        let (second, _) = deployed(&test, &version(&test, "my_model").await).await;
+        let (_, list) = get(&test, "/mlops/deployments").await;
+        let seen: Vec<_> = list["deployments"].as_array().unwrap().iter().map(|view| (&view["job_id"], &view["live"])).collect();
+        assert_eq!(seen, [(&json!(second.id), &json!(true)), (&json!(first.id), &json!(false))]);
+    }
+}

@@ -54,3 +54,36 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         matches!(name.trim(), "gzip" | "*") && !refused
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use http::Method;
+    use testing::{TestPlatform, request, with_header};
+
+    #[tokio::test]
+    async fn the_page_finds_its_files() {
+        let test = TestPlatform::start().await;
+        let page = test.send(crate::FUNCTIONS, request(Method::GET, "/docs")).await;
+        let page = String::from_utf8(page.body().to_vec()).unwrap();
+        for name in ["swagger-ui-bundle.js", "swagger-ui.css"] {
+            assert!(page.contains(&format!("\"docs/{name}?v=")), "{page}");
+            let plain = test.send(crate::FUNCTIONS, request(Method::GET, &format!("/docs/{name}"))).await;
+            assert!(plain.status() == 200 && plain.body().len() > 100_000 && std::str::from_utf8(plain.body()).is_ok());
+            let accepting = with_header(request(Method::GET, &format!("/docs/{name}")), "accept-encoding", "br;q=1.0, gzip;q=0.8");
+            let compressed = test.send(crate::FUNCTIONS, accepting).await;
+            assert_eq!(compressed.headers()["content-encoding"], "gzip");
+            assert!(compressed.body().starts_with(&[0x1f, 0x8b]));
+            let refusing = with_header(request(Method::GET, &format!("/docs/{name}")), "accept-encoding", "gzip;q=0, br");
+            assert_eq!(test.send(crate::FUNCTIONS, refusing).await.body(), plain.body());
+        }
+        assert_eq!(test.send(crate::FUNCTIONS, request(Method::GET, "/docs/other.js")).await.status(), 404);
+    }
+
+    #[tokio::test]
+    async fn the_document_is_served() {
+        let test = TestPlatform::start().await;
+        let answer = test.send(crate::FUNCTIONS, request(Method::GET, "/openapi.json")).await;
+        assert_eq!(testing::json_of(&answer)["info"]["title"], "ServeML");
+    }
+}

@@ -95,3 +95,60 @@ fn gone(model_name: &str, version: u64, live: Option<(u64, String)>) -> Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use http::Method;
+    use serde_json::{Value, json};
+    use testing::{TestPlatform, request, with_json};
+
+    use crate::fixtures::{deployed, post, version};
+
+    const PATH: &str = "/mlops/inference";
+
+    /// The document's own request.
+    fn document() -> Value {
+        json!({
+            "model_name": "churn_predictor",
+            "model_version": "1",
+            "inputs": { "age": [25, 35, 45], "income": [50000, 75000, 100000], "tenure": [1, 5, 10] },
+            "return_probabilities": true
+        })
+    }
+
+    #[tokio::test]
+    async fn a_deployed_version_is_redirected_to() {
+        let test = TestPlatform::start().await;
+        deployed(&test, &version(&test, "churn_predictor").await).await;
+        let mut no_version = document();
+        no_version.as_object_mut().unwrap().remove("model_version");
+        for body in [document(), no_version] {
+            let answer = test.send(crate::FUNCTIONS, with_json(request(Method::POST, PATH), &body)).await;
+            assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (308, "http://localhost:21000/predict"));
+            assert_eq!((&answer.headers()["cache-control"], &answer.headers()["access-control-allow-origin"]), (&"no-store".parse().unwrap(), &"*".parse().unwrap()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_not_deployed_says_what_to_do() {
+        let test = TestPlatform::start().await;
+        version(&test, "churn_predictor").await;
+        let (status, answer) = post(&test, PATH, document()).await;
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(status == 410 && detail.contains("POST /mlops/deploy {\"model_name\":\"churn_predictor\",\"model_version\":\"1\"}"), "{detail}");
+        deployed(&test, &version(&test, "churn_predictor").await).await;
+        let (status, answer) = post(&test, PATH, document()).await;
+        assert!(status == 410 && answer["detail"].as_str().unwrap().contains("Version 2 is live now"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_version_is_answered_in_the_documents_words() {
+        let test = TestPlatform::start().await;
+        let body = json!({ "model_name": "my_model", "model_version": "999", "inputs": {} });
+        assert_eq!(post(&test, PATH, body).await, (404, json!({ "detail": "Model my_model version 999 not found" })));
+        assert_eq!(post(&test, PATH, json!({ "model_name": "my_model" })).await, (404, json!({ "detail": "Model my_model not found" })));
+        assert_eq!(post(&test, PATH, json!({ "model_name": "", "model_version": "1" })).await.0, 404);
+        assert_eq!(post(&test, PATH, json!({ "inputs": {} })).await.0, 400);
+    }
+}

@@ -21,6 +21,8 @@ pub mod training_upload;
 pub mod views;
 
 mod body;
+#[cfg(test)]
+mod fixtures;
 mod page;
 mod replayed;
 mod tracking_api;

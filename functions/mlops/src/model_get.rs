@@ -25,3 +25,19 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let model = platform.store()?.registered_model(name).await?.ok_or_else(not_found)?;
     response::ok(&ModelView::read(platform, model).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use testing::TestPlatform;
+
+    use crate::fixtures::get;
+
+    #[tokio::test]
+    async fn an_unknown_model_is_not_found() {
+        let test = TestPlatform::start().await;
+        assert_eq!(get(&test, "/mlops/models/nothing").await, (404, json!({ "detail": "Model nothing not found" })));
+        assert_eq!(get(&test, &format!("/mlops/models/{}", "x".repeat(5000))).await.0, 404);
+    }
+}

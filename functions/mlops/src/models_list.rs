@@ -53,3 +53,56 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     }
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use shared::domain::registered_model::Stage;
+    use testing::{TestPlatform, json_of, request};
+
+    use crate::fixtures::{get, version};
+
+    #[tokio::test]
+    async fn a_model_shows_what_the_document_shows() {
+        let test = TestPlatform::start().await;
+        let store = test.platform.store().unwrap();
+        assert_eq!(get(&test, "/mlops/models").await, (200, json!([])));
+        let tags = [("team".to_owned(), "data-science".to_owned())].into();
+        store.create_registered_model("churn_predictor", Some("Customer churn prediction model".to_owned()), tags).await.unwrap();
+        for _ in 0..4 {
+            version(&test, "churn_predictor").await;
+        }
+        store.set_stage("churn_predictor", 2, Stage::Production, false).await.unwrap();
+        let (status, models) = get(&test, "/mlops/models").await;
+        let model = &models[0];
+        assert_eq!((status, models.as_array().unwrap().len()), (200, 1));
+        let mut fields: Vec<_> = model.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["created_at", "description", "latest_versions", "name", "tags", "updated_at"]);
+        assert_eq!((&model["tags"], &model["description"]), (&json!({ "team": "data-science" }), &json!("Customer churn prediction model")));
+        let latest: Vec<_> = model["latest_versions"].as_array().unwrap().iter().map(|one| (&one["version"], &one["stage"])).collect();
+        assert_eq!(latest, [(&json!("4"), &json!("None")), (&json!("2"), &json!("Production"))]);
+        let mut fields: Vec<_> = model["latest_versions"][0].as_object().unwrap().keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["created_at", "name", "run_id", "stage", "updated_at", "version"]);
+        assert_eq!(get(&test, "/mlops/models/churn_predictor").await.1, *model);
+    }
+
+    #[tokio::test]
+    async fn headers_lead_to_the_next_page() {
+        let test = TestPlatform::start().await;
+        for name in ["a", "b b", "ç"] {
+            version(&test, name).await;
+        }
+        let (mut names, mut path) = (Vec::new(), "/mlops/models?limit=2".to_owned());
+        loop {
+            let answer = test.send(crate::FUNCTIONS, request(http::Method::GET, &path)).await;
+            names.extend(json_of(&answer).as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap().to_owned()));
+            let Some(token) = answer.headers().get("x-next-page-token") else { break };
+            path = format!("/mlops/models?limit=2&page_token={}", token.to_str().unwrap());
+            assert_eq!(answer.headers()["link"], format!("<{path}>; rel=\"next\""));
+        }
+        assert_eq!(names, ["a", "b b", "ç"]);
+    }
+}

@@ -113,3 +113,101 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     };
     response::json(StatusCode::CREATED, &registered)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+    use shared::domain::logged_model::LoggedModelStatus;
+    use shared::store::logged_models::NewLoggedModel;
+    use shared::store::runs::NewRun;
+    use testing::TestPlatform;
+
+    use crate::fixtures::{get, post};
+
+    const PATH: &str = "/mlops/registry";
+
+    /// The document's own request.
+    fn document(run_id: &str) -> Value {
+        json!({
+            "model_name": "churn_predictor",
+            "run_id": run_id,
+            "description": "Production model v2.0",
+            "tags": { "data_version": "2025-10", "trained_by": "john.doe" }
+        })
+    }
+
+    async fn run(test: &TestPlatform) -> String {
+        let store = test.platform.store().unwrap();
+        store.ensure_default_experiment().await.unwrap();
+        let new = NewRun {
+            experiment_id: String::new(),
+            name: "run".to_owned(),
+            user_id: "me".to_owned(),
+            start_time: 1,
+            tags: std::collections::BTreeMap::new(),
+            job_id: None,
+        };
+        store.create_run(new).await.unwrap().id
+    }
+
+    async fn log_model(test: &TestPlatform, run_id: &str) -> String {
+        let store = test.platform.store().unwrap();
+        let new = NewLoggedModel {
+            experiment_id: "0".to_owned(),
+            name: "model".to_owned(),
+            model_type: None,
+            source_run_id: Some(run_id.to_owned()),
+            job_id: None,
+            tags: std::collections::BTreeMap::new(),
+            params: std::collections::BTreeMap::new(),
+        };
+        let model = store.create_logged_model(new).await.unwrap();
+        store.finalize_logged_model(&model.id, LoggedModelStatus::Ready).await.unwrap().id
+    }
+
+    #[tokio::test]
+    async fn the_documents_request_is_answered_as_the_document_says() {
+        let test = TestPlatform::start().await;
+        let run_id = run(&test).await;
+        let model_id = log_model(&test, &run_id).await;
+        for number in 1..=2u64 {
+            let (status, answer) = post(&test, PATH, document(&run_id)).await;
+            let created_at = answer["created_at"].clone();
+            let expected = json!({
+                "model_name": "churn_predictor",
+                "version": number.to_string(),
+                "run_id": run_id,
+                "status": "registered",
+                "created_at": created_at,
+            });
+            assert_eq!((status, answer), (201, expected));
+            let version = test.platform.store().unwrap().model_version("churn_predictor", number).await.unwrap().unwrap();
+            assert_eq!((version.source, version.description.as_deref()), (format!("models:/{model_id}"), Some("Production model v2.0")));
+            assert_eq!(version.tags["trained_by"], "john.doe");
+            assert!(version.artifact_path.is_some());
+        }
+        let (_, model) = get(&test, "/mlops/models/churn_predictor").await;
+        assert_eq!((&model["description"], &model["tags"]["data_version"]), (&json!("Production model v2.0"), &json!("2025-10")));
+        assert_eq!((&model["latest_versions"][0]["version"], &model["latest_versions"][0]["run_id"]), (&json!("2"), &json!(run_id)));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_registered_leaves_nothing_behind() {
+        let test = TestPlatform::start().await;
+        let run_id = run(&test).await;
+        let (status, answer) = post(&test, PATH, document(&run_id)).await;
+        assert!(status == 400 && answer["detail"].as_str().unwrap().contains("logged no model"), "{answer}");
+        for unknown in ["mlflow-run-id-123", "", "0199f0a27c3e7d21b1a50f6f3f1f2c11"] {
+            let (status, answer) = post(&test, PATH, document(unknown)).await;
+            assert_eq!((status, answer["detail"].as_str().unwrap()), (404, format!("Run {unknown} not found").as_str()));
+        }
+        for (field, value) in [("model_name", json!("")), ("tags", json!({ "a": 1 })), ("description", json!("x".repeat(5001))), ("tag", json!({}))] {
+            let mut body = document(&run_id);
+            body[field] = value;
+            let (status, answer) = post(&test, PATH, body).await;
+            assert!(status == 400 && answer["detail"].as_str().unwrap().starts_with(field), "{answer}");
+        }
+        assert_eq!(get(&test, "/mlops/models").await, (200, json!([])));
+    }
+}

@@ -64,3 +64,25 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         timestamp: Timestamp::now(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use testing::{TestPlatform, request};
+
+    use crate::fixtures::{get, version};
+
+    #[tokio::test]
+    async fn counts_are_counted_and_what_does_not_answer_is_not_available() {
+        let test = TestPlatform::start().await;
+        version(&test, "a").await;
+        version(&test, "a").await;
+        version(&test, "b").await;
+        let (status, view) = get(&test, "/mlops/status").await;
+        assert_eq!((status, view["registered_models"].as_u64(), view["active_experiments"].as_u64()), (200, Some(2), Some(0)), "{view}");
+        assert_eq!((view["mlflow_available"].as_bool(), view["feast_store_available"].as_bool()), (Some(false), Some(false)));
+        assert_eq!((view["mlflow_tracking_uri"].as_str(), view["feature_views"].as_u64()), (Some("http://127.0.0.1:1"), Some(0)));
+        assert!(view["timestamp"].is_string());
+        assert_eq!(request(http::Method::GET, "/").base_url, "http://127.0.0.1:1");
+    }
+}

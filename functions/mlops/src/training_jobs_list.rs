@@ -47,3 +47,45 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let jobs = jobs.map(TrainingJobView::new);
     response::ok(&TrainingJobsPage { jobs: jobs.items, total, next_page_token: jobs.next_page_token })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+    use shared::domain::job::{Job, JobKind};
+    use testing::TestPlatform;
+
+    use crate::fixtures::get;
+
+    #[tokio::test]
+    async fn pages_lead_from_the_newest_to_the_oldest() {
+        let test = TestPlatform::start().await;
+        let mut ids = Vec::new();
+        for kind in [JobKind::Training, JobKind::Training, JobKind::Deployment, JobKind::Training] {
+            let job = Job::new(kind, "m".to_owned());
+            test.platform.store().unwrap().create_job(&job, None).await.unwrap();
+            ids.extend((kind == JobKind::Training).then_some(job.id));
+        }
+        ids.reverse();
+        let (mut seen, mut path) = (Vec::<Value>::new(), "/mlops/training/jobs?limit=2".to_owned());
+        loop {
+            let (status, page) = get(&test, &path).await;
+            assert_eq!((status, page["total"].as_u64()), (200, Some(3)), "{page}");
+            seen.extend(page["jobs"].as_array().unwrap().iter().cloned());
+            assert!(seen.iter().all(|job| job.get("logs").is_none()));
+            let Some(token) = page["next_page_token"].as_str() else { break };
+            path = format!("/mlops/training/jobs?limit=2&page_token={token}");
+        }
+        assert_eq!(seen.iter().map(|job| job["job_id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_page_is_refused() {
+        let test = TestPlatform::start().await;
+        for query in ["limit=0", "limit=101", "limit=x", "limit=-1", "page_token=%", "page_token=__8"] {
+            let (status, answer) = get(&test, &format!("/mlops/training/jobs?{query}")).await;
+            assert!(status == 400 && answer["detail"].is_string(), "{query}: {answer}");
+        }
+        assert_eq!(get(&test, "/mlops/deployments?limit=100").await.1, json!({ "deployments": [], "total": 0, "next_page_token": null }));
+    }
+}

@@ -6,26 +6,22 @@ use crate::store::jobs::JobChange;
 use crate::{ErrorKind, Platform, Result};
 
 /// Cancels a job of that kind. It ends as `failed` with the error "Cancelled by request"; a training program that runs
-/// learns of it when it next reports and stops the script with everything it started. Cancelling it again changes
-/// nothing.
+/// learns of it when it next reports and stops the script with everything it started.
 ///
 /// # Errors
-/// `NotFound` when there is no such job; `Conflict` when it ended by itself; `Internal` when AWS does not answer.
+/// `NotFound` when there is no such job; `Conflict` when it has ended already; `Internal` when AWS does not answer.
 pub async fn cancel(platform: &Platform, kind: JobKind, id: &str) -> Result<Job> {
     let job = super::find(platform, kind, id).await?;
-    if was_cancelled(&job) {
-        return Ok(job);
-    }
     let reason = TrainingOutcome::Cancelled.error().unwrap_or_default();
     let store = platform.store()?;
     let job = store.request_cancel(&job.id).await?;
     platform.state_machines().stop(&job, &reason).await?;
     let change = JobChange { error: Some(reason), ..JobChange::default() };
     let ended = match store.move_job(&job.id, JobStatus::Failed, change).await {
-        // Another request to cancel it may have been faster.
+        // Another request to cancel it may have been faster, and so may the job's own end.
         Err(error) if error.kind() == ErrorKind::Conflict => {
             let job = super::find(platform, kind, id).await?;
-            if was_cancelled(&job) { Ok(job) } else { Err(error) }
+            if job.status == JobStatus::Failed { Ok(job) } else { Err(error) }
         }
         result => result,
     }?;
@@ -34,8 +30,4 @@ pub async fn cancel(platform: &Platform, kind: JobKind, id: &str) -> Result<Job>
     }
     tracing::info!(job_id = ended.id, "a job was cancelled");
     Ok(ended)
-}
-
-fn was_cancelled(job: &Job) -> bool {
-    job.status == JobStatus::Failed && job.cancel_requested
 }
