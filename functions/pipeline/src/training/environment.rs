@@ -121,7 +121,9 @@ impl Maker {
             let file = File::options().create(true).truncate(false).write(true).open(&lock_path);
             file.map_err(|error| machine(format!("{} cannot be opened", lock_path.display()), &error))
         };
-        self.output.write(&format!("pip install {}\n", requirements.join(" ")));
+        if !requirements.is_empty() {
+            self.output.write(&format!("pip install {}\n", requirements.join(" ")));
+        }
         let deadline = Instant::now() + self.time;
         loop {
             let in_use = lock()?;
@@ -164,21 +166,14 @@ impl Maker {
         let new = unfinished.path().join("environment");
 
         let mut venv = self.uv(&uv, unfinished.path());
-        venv.args(["venv", "--no-project", "--no-python-downloads", "--relocatable", "--quiet", "--python"]).arg(&self.python.program).arg(&new);
+        venv.args(["venv", "--no-project", "--no-python-downloads", "--relocatable", "--quiet", "--python"])
+            .arg(&self.python.program)
+            .arg(&new);
         let (ended_well, said) = self.run(venv, deadline, Capture::silent()).await?;
         if !ended_well {
             return Err(Failure::Machine(format!("no Python environment can be made: {}", resolver::reason(&said))));
         }
-        // The folder that uv runs in is empty: no name can be taken for a file.
-        let empty = unfinished.path().join("empty");
-        fs::create_dir(&empty).map_err(|error| machine(format!("{} cannot be made", empty.display()), &error))?;
-        let mut install = self.uv(&uv, &empty);
-        install.args(["pip", "install", "--no-progress", "--python"]).arg(new.join("bin/python")).arg("--").args(requirements);
-        let (ended_well, said) = self.run(install, deadline, Capture::silent()).await?;
-        if !ended_well {
-            self.output.write(&said);
-            return Err(Failure::Requirements(resolver::reason(&said)));
-        }
+        let said = self.install(&uv, &new, unfinished.path(), requirements, deadline).await?;
         let summary = summary(&said, requirements, begin.elapsed());
         fs::write(new.join(WHOLE), &summary).map_err(|error| machine(format!("{} cannot be written", new.display()), &error))?;
         if folder.exists() {
@@ -187,6 +182,24 @@ impl Maker {
         fs::rename(&new, folder).map_err(|error| machine(format!("{} cannot be put in place", folder.display()), &error))?;
         self.output.write(&summary);
         Ok(())
+    }
+
+    /// Installs the requirements; returns what `uv` said.
+    async fn install(&self, uv: &Path, new: &Path, parent: &Path, requirements: &[String], deadline: Instant) -> Result<String, Failure> {
+        if requirements.is_empty() {
+            return Ok(String::new());
+        }
+        // The folder that uv runs in is empty: no name can be taken for a file.
+        let empty = parent.join("empty");
+        fs::create_dir(&empty).map_err(|error| machine(format!("{} cannot be made", empty.display()), &error))?;
+        let mut install = self.uv(uv, &empty);
+        install.args(["pip", "install", "--no-progress", "--python"]).arg(new.join("bin/python")).arg("--").args(requirements);
+        let (ended_well, said) = self.run(install, deadline, Capture::silent()).await?;
+        if !ended_well {
+            self.output.write(&said);
+            return Err(Failure::Requirements(resolver::reason(&said)));
+        }
+        Ok(said)
     }
 
     fn uv(&self, uv: &Path, folder: &Path) -> Command {
@@ -299,11 +312,11 @@ fn summary(said: &str, requirements: &[String], took: Duration) -> String {
     let installed: Vec<(&str, &str)> =
         said.lines().filter_map(|line| line.trim_start().strip_prefix("+ ")?.trim_end().split_once("==")).collect();
     let asked: Vec<String> = requirements.iter().map(|requirement| normalised(requirement)).collect();
-    let named: Vec<String> = installed
-        .iter()
-        .filter(|(name, _)| asked.contains(&normalised(name)))
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
+    let named: Vec<String> =
+        installed.iter().filter(|(name, _)| asked.contains(&normalised(name))).map(|(name, version)| format!("{name} {version}")).collect();
+    if installed.is_empty() {
+        return String::new();
+    }
     let others = installed.len() - named.len();
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
     format!("Installed {}{others} in {:.1} s\n", named.join(", "), took.as_secs_f64())

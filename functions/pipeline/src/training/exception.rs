@@ -38,7 +38,9 @@ fn exception(lines: &[&str]) -> Option<String> {
 fn last_exception<'a>(lines: &[&'a str]) -> Option<(usize, Option<(&'a str, &'a str)>)> {
     for start in (0..lines.len()).rev() {
         let line = lines[start];
-        if is_syntax_error(line) && let Some(source) = source_of(lines, start) {
+        if is_syntax_error(line)
+            && let Some(source) = source_of(lines, start)
+        {
             return Some((start, Some(source)));
         }
         if line.trim_start_matches([' ', '+', '|']).ends_with(TRACEBACK) {
@@ -95,7 +97,8 @@ mod tests {
     fn an_error_of_syntax_names_file_and_line() {
         let main = "  File \"/tmp/w/train.py\", line 3\n    def f(:\n          ^\nSyntaxError: invalid syntax\n";
         assert_eq!(explain(main, 1).as_deref(), Some("SyntaxError: invalid syntax (train.py, line 3)"));
-        let imported = format!("Traceback (most recent call last):\n  File \"/tmp/w/train.py\", line 1, in <module>\n    import other\n{main}");
+        let imported =
+            format!("Traceback (most recent call last):\n  File \"/tmp/w/train.py\", line 1, in <module>\n    import other\n{main}");
         assert_eq!(explain(&imported, 1).as_deref(), Some("SyntaxError: invalid syntax (train.py, line 3)"));
     }
 
@@ -111,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_traceback_long_ago_is_not_why() {
-        let mut output = "Traceback (most recent call last):\n  File \"a.py\", line 1\n    1/0\nZeroDivisionError: division by zero\n".to_owned();
+        let mut output =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1\n    1/0\nZeroDivisionError: division by zero\n".to_owned();
         (0..100).for_each(|epoch| output.push_str(&format!("epoch {epoch}\n")));
         assert_eq!(explain(&output, 3).as_deref(), Some("The script ended with exit code 3; its last line: epoch 99"));
     }

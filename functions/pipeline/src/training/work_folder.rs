@@ -42,7 +42,8 @@ impl WorkFolder {
 fn remove_left_behind(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
-        let age = entry.metadata().and_then(|found| found.modified()).map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
+        let age =
+            entry.metadata().and_then(|found| found.modified()).map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
         if age.is_ok_and(|age| age > LEFT_BEHIND)
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
