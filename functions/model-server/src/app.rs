@@ -10,6 +10,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Lambda's limit on a request's and an answer's size, in bytes.
 const LAMBDA_LIMIT: usize = 6 * 1024 * 1024;
+/// The largest body that can be allowed, in bytes: its numbers must fit a frame to a worker.
+const BODY_LIMIT: usize = 512 * 1024 * 1024;
 /// Room in Lambda's limit for what wraps an answer's body.
 const LAMBDA_ENVELOPE: usize = 8 * 1024;
 
@@ -46,7 +48,7 @@ impl App {
             model_version: served.model.model_version.clone(),
         };
         let limits = Limits {
-            body: if in_lambda { LAMBDA_LIMIT } else { options.max_body },
+            body: if in_lambda { LAMBDA_LIMIT } else { options.max_body.min(BODY_LIMIT) },
             answer: in_lambda.then_some(LAMBDA_LIMIT - LAMBDA_ENVELOPE),
             time: Duration::from_secs(options.timeout),
         };

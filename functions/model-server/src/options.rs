@@ -23,7 +23,7 @@ pub struct Options {
     /// The longest a prediction may take outside Lambda, in seconds; Lambda's own time limit holds there.
     #[arg(long, env = "MODEL_SERVER_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
-    /// The largest request body outside Lambda, in bytes; Lambda's own 6 MB hold there.
+    /// The largest request body outside Lambda, in bytes (at most 512 MiB); Lambda's own 6 MB hold there.
     #[arg(long, env = "MODEL_SERVER_MAX_BODY", default_value_t = 64 * 1024 * 1024)]
     pub max_body: usize,
     /// The Python interpreter of the `python` engine.

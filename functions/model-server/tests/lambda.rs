@@ -5,10 +5,7 @@ mod support;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use std::{
-    process::Child,
-    time::Duration,
-};
+use std::{process::Child, time::Duration};
 use support::{Image, Lines, python, runtime::Runtime};
 
 const LONG: Duration = Duration::from_secs(120);

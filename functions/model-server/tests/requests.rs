@@ -46,7 +46,11 @@ fn wrong_requests_to_a_model_without_names() {
         (400, "{".into(), "not JSON"),
         (400, r#"{"inputs": [[NaN]]}"#.into(), "NaN"),
         (400, r#"{"inputs": []}"#.into(), "no rows"),
-        (422, r#"{"inputs": {"feature_0": [1.0, 2.0], "feature_1": [3.0, 4.0]}}"#.into(), "expects 20 features, got 2. Missing: 'feature_2'"),
+        (
+            422,
+            r#"{"inputs": {"feature_0": [1.0, 2.0], "feature_1": [3.0, 4.0]}}"#.into(),
+            "expects 20 features, got 2. Missing: 'feature_2'",
+        ),
         (422, json!({"inputs": [vec![1; 19]]}).to_string(), "expects 20 features, got 19"),
         (400, json!({"inputs": [row(1.0), [1]]}).to_string(), "Row 1 has 1 values"),
         (422, json!({"inputs": [vec!["x"; 20]]}).to_string(), "feature_0"),
@@ -129,7 +133,12 @@ fn a_hundred_thousand_rows() {
     let reply = server.post(&body);
     assert_eq!(reply.status, 200);
     let answer = reply.json();
-    println!("100,000 rows of 20 ({} MB): {:?}, of it {} ms inference", body.len() / 1_000_000, began.elapsed(), answer["inference_time_ms"]);
+    println!(
+        "100,000 rows of 20 ({} MB): {:?}, of it {} ms inference",
+        body.len() / 1_000_000,
+        began.elapsed(),
+        answer["inference_time_ms"]
+    );
     assert_eq!(answer["predictions"].as_array().unwrap().len(), 100_000);
     let more = format!("{{\"inputs\": [{},{line}]}}", vec![line.as_str(); 100_000].join(","));
     assert_eq!(server.post(&more).status, 413);

@@ -79,12 +79,7 @@ impl Expected {
                 required: Some(fields.iter().map(|field| field.required).collect()),
                 count: Some(fields.len()),
             },
-            Signature::Positions(kinds) => Self {
-                names: None,
-                kinds: Some(kinds.clone()),
-                required: None,
-                count: Some(kinds.len()),
-            },
+            Signature::Positions(kinds) => Self { names: None, kinds: Some(kinds.clone()), required: None, count: Some(kinds.len()) },
             Signature::Tensors(tensors) => {
                 let width = match tensors.as_slice() {
                     [signature::Tensor { shape, .. }] if shape.len() == 2 => usize::try_from(shape[1]).ok(),
@@ -98,12 +93,7 @@ impl Expected {
                     [tensor] if tensor.kind.is_number() && tensor.kind != Type::Boolean => Some(Type::Double),
                     _ => None,
                 };
-                Self {
-                    names: ready.names.clone(),
-                    kinds: kind.zip(count).map(|(kind, count)| vec![kind; count]),
-                    required: None,
-                    count,
-                }
+                Self { names: ready.names.clone(), kinds: kind.zip(count).map(|(kind, count)| vec![kind; count]), required: None, count }
             }
             Signature::None => Self { names: ready.names.clone(), kinds: None, required: None, count },
         }
@@ -204,8 +194,7 @@ impl Expected {
             return Ok((rows, self.by_position(given)?));
         };
         let mut given: HashMap<String, Column> = given.into_iter().collect();
-        let columns: Vec<(String, Option<Column>)> =
-            names.iter().map(|name| (name.clone(), given.remove(name.as_str()))).collect();
+        let columns: Vec<(String, Option<Column>)> = names.iter().map(|name| (name.clone(), given.remove(name.as_str()))).collect();
         let required = |index: usize| self.required.as_ref().and_then(|required| required.get(index)).copied().unwrap_or(true);
         let missing: Vec<String> = columns
             .iter()
@@ -239,8 +228,7 @@ impl Expected {
             let (prefix, numbers) = numbered(&given).unwrap_or_else(|| ("feature_".to_owned(), (0..given.len()).collect()));
             let missing: Vec<String> =
                 (0..count).filter(|index| !numbers.contains(index)).map(|index| format!("{prefix}{index}")).collect();
-            let unknown: Vec<String> =
-                numbers.iter().filter(|index| **index >= count).map(|index| format!("{prefix}{index}")).collect();
+            let unknown: Vec<String> = numbers.iter().filter(|index| **index >= count).map(|index| format!("{prefix}{index}")).collect();
             let missing = if missing.is_empty() { String::new() } else { format!(" Missing: {}.", list(&missing)) };
             let unknown = if unknown.is_empty() { String::new() } else { format!(" Too many: {}.", list(&unknown)) };
             return Err(Failure::unfit(format!("The model expects {count} features, got {}.{missing}{unknown}", given.len())));
@@ -322,9 +310,7 @@ fn whole_numbers(column: &Column, kind: Type, name: &str) -> Result<Vec<i64>, Fa
     let is_whole = |value: f64| value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
     let values = match &column.values {
         Values::Ints(values) => values.clone(),
-        Values::Floats(values) if values.iter().all(|value| is_whole(*value)) => {
-            values.iter().map(|value| *value as i64).collect()
-        }
+        Values::Floats(values) if values.iter().all(|value| is_whole(*value)) => values.iter().map(|value| *value as i64).collect(),
         _ => return Err(first_wrong(column, name, kind.described(), |value| value.as_f64().is_some_and(is_whole))),
     };
     if kind == Type::Integer

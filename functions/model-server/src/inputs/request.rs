@@ -1,6 +1,9 @@
 //! The body of `POST /predict`, in every form that is accepted.
 
-use super::{ROW_LIMIT, column::{Column, Values}};
+use super::{
+    ROW_LIMIT,
+    column::{Column, Values},
+};
 use crate::error::Failure;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -203,8 +206,7 @@ impl<'de> Visitor<'de> for Split<'_> {
             return Err(context.refuse(Failure::bad("\"dataframe_split\" needs \"data\": a list of rows, each a list.")));
         };
         // Without names, and with pandas' own numbers for names, the columns are known by position.
-        let names: Option<Vec<String>> =
-            columns.unwrap_or_default().into_iter().map(|name| name.as_str().map(str::to_owned)).collect();
+        let names: Option<Vec<String>> = columns.unwrap_or_default().into_iter().map(|name| name.as_str().map(str::to_owned)).collect();
         let names = names.filter(|names| !names.is_empty());
         let Some(names) = names else { return Ok(Inputs::Rows { width, cells }) };
         if names.len() != width {
@@ -263,10 +265,8 @@ impl<'de> Visitor<'de> for Table<'_> {
         };
         for (name, column) in &columns {
             if column.len() != expected {
-                let detail = format!(
-                    "The columns have different lengths: '{first}' has {expected} values and '{name}' has {}.",
-                    column.len()
-                );
+                let detail =
+                    format!("The columns have different lengths: '{first}' has {expected} values and '{name}' has {}.", column.len());
                 return Err(context.refuse(Failure::bad(detail)));
             }
         }

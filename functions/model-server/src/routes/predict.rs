@@ -15,11 +15,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use std::{
-    ops::Range,
-    sync::Arc,
-    time::Instant,
-};
+use std::{ops::Range, sync::Arc, time::Instant};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
@@ -38,7 +34,7 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
     let began = Instant::now();
     let mut prediction = Prediction {
         id: Uuid::now_v7(),
-        at: Timestamp::now(),
+        at: Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_default(),
         status: 200,
         latency_ms: 0.0,
         cold_start: !app.engine.is_ready(),
@@ -68,11 +64,7 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
 }
 
 /// The answer's body, and where in it the predictions stand.
-async fn answer(
-    app: &App,
-    request: axum::extract::Request,
-    prediction: &mut Prediction,
-) -> Result<(Bytes, Range<usize>), Failure> {
+async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Prediction) -> Result<(Bytes, Range<usize>), Failure> {
     let deadline = deadline(request.extensions(), app.limits.time);
     let late = |_| failure(Problem::Late, None);
     let body = timeout_at(deadline, body(app, request)).await.map_err(late)??;
@@ -80,9 +72,8 @@ async fn answer(
     let parsed = aside(large, move || request::parse(&body)).await?;
     check_model(app, &parsed)?;
     let ready = timeout_at(deadline, app.engine.ready()).await;
-    let ready = ready.map_err(|_| {
-        Failure::new(StatusCode::GATEWAY_TIMEOUT, "The model was not loaded in time for this request; try again.")
-    })?;
+    let ready =
+        ready.map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "The model was not loaded in time for this request; try again."))?;
     let ready = ready.map_err(|problem| failure(problem, None))?;
     let began = Instant::now();
     let Request { inputs, return_probabilities, .. } = parsed;

@@ -3,8 +3,8 @@
 
 use crate::{
     engine::Problem,
-    inputs::{Batch, Data, FrameColumn, Numbers},
     inputs::batch::TensorValues,
+    inputs::{Batch, Data, FrameColumn, Numbers},
     outputs::{Answer, Array, Kind, Outputs},
 };
 use serde::Deserialize;

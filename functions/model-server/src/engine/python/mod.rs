@@ -21,10 +21,9 @@ use tokio::{
 };
 
 /// Variables that a worker gets from the server's environment. Nothing else: no credentials, no Runtime API.
-const PASSED: [&str; 8] = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DEPLOYMENT_ID", "MODEL_NAME"];
+const PASSED: [&str; 9] = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DEPLOYMENT_ID", "MODEL_NAME", "MODEL_VERSION"];
 /// Variables of the numeric libraries that set how many threads they start.
-const THREADS: [&str; 5] =
-    ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"];
+const THREADS: [&str; 5] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"];
 /// How long after a failed start of the process the next request tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -97,7 +96,8 @@ fn environment(root: &Path, threads: usize) -> Vec<(String, String)> {
     let fixed = [
         ("HOME", scratch.clone()),
         ("MPLCONFIGDIR", scratch),
-        ("PYTHONHASHSEED", "0".to_owned()),
+        // Threads that wait for work must not burn the CPU that the server answers with.
+        ("OMP_WAIT_POLICY", "PASSIVE".to_owned()),
         ("MLFLOW_DISABLE_TELEMETRY", "true".to_owned()),
         ("DO_NOT_TRACK", "true".to_owned()),
         // A deployed model tracks nothing. MLflow's default would be a database file, which it may not be able to open.
