@@ -1,12 +1,13 @@
 //! The laptop cloud as a whole: starts everything that a template declares, and takes it down again.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,16 +15,19 @@ use tokio_util::task::TaskTracker;
 use crate::account::{ACCOUNT_ID, Credentials};
 use crate::atomic_file;
 use crate::aws_api::AwsApi;
+use crate::aws_error::AwsError;
 use crate::builds::Builds;
 use crate::code_build::{CodeBuild, Project};
 use crate::console::Console;
+use crate::container::Containers;
+use crate::ecr::Ecr;
 use crate::gateway::Gateway;
 use crate::http_server::{bind_stable, serve};
 use crate::invoke::Invoke;
-use crate::lambda::{Common, Images, Lambda, Layers, Parts, PreparedImage};
+use crate::lambda::{Common, Lambda, Layers, Parts};
 use crate::logs::Logs;
 use crate::object_storage::ObjectStorage;
-use crate::options::Options;
+use crate::options::{BaseImage, Options};
 use crate::step_functions::clock::SystemClock;
 use crate::step_functions::definition::Definition;
 use crate::step_functions::{self, StepFunctions};
@@ -58,6 +62,14 @@ pub enum StartError {
     /// A state machine or a build project of the template cannot be run.
     #[error("{0}")]
     States(String),
+    /// A repository of the template could not be made.
+    #[error("repository {name}: {error}")]
+    Repository {
+        /// The repository.
+        name: String,
+        /// What the registry said.
+        error: AwsError,
+    },
     /// A file or the network failed.
     #[error("{what}: {error}")]
     Io {
@@ -131,6 +143,7 @@ impl Cloud {
         let tables = Arc::new(tables.map_err(context("opening the tables"))?);
         let objects = ObjectStorage::open(&data.join("s3"), &template.buckets, &credentials);
         let objects = objects.map_err(context("opening the buckets"))?;
+        let (registry, containers) = image_registry(&template, &options, &endpoint).await?;
         let parts = Parts {
             console: console.clone(),
             logs: Arc::clone(&logs),
@@ -142,10 +155,11 @@ impl Cloud {
                 cache: options.cache.clone(),
             },
             layers: Arc::new(Layers::start(&template.layers, &options, &console)),
-            images: Arc::new(NoImages),
+            images: Arc::new(containers.clone()),
         };
         let builds = Builds::new(&template, Arc::clone(&parts.layers), parts.common.clone(), &options);
         let lambda = Lambda::open(&template, &options, parts).await.map_err(context("opening the functions"))?;
+        prune(containers, lambda.image_digests(), console.clone());
         let stop = CancellationToken::new();
         let invoke: Arc<dyn Invoke> = Arc::new(Arc::clone(&lambda));
         logs.subscribe(&template.subscriptions, &invoke, &stop).map_err(context("opening the log's subscriptions"))?;
@@ -159,8 +173,9 @@ impl Cloud {
             json: vec![
                 ("states", Arc::new(services::States(Arc::clone(&states)))),
                 ("codebuild", Arc::new(services::Builder(Arc::clone(&builds)))),
+                ("ecr", Arc::new(registry.clone())),
             ],
-            downloads: None,
+            downloads: Some(Arc::new(registry)),
             console: console.clone(),
         });
         let gateway = Gateway::new(&template, Arc::clone(&lambda), console.clone());
@@ -271,6 +286,61 @@ fn read_running(data: &Path) -> Option<Running> {
     serde_json::from_slice(&std::fs::read(data.join("cloud.json")).ok()?).ok()
 }
 
+/// Opens the registry, with the template's repositories and the base image in each, and the store of unpacked images.
+async fn image_registry(
+    template: &Template,
+    options: &Options,
+    endpoint: &str,
+) -> Result<(Ecr, Containers), StartError> {
+    let registry = Ecr::open(&options.data.join("ecr"), endpoint, &options.region);
+    let registry = registry.map_err(context("opening the registry"))?;
+    let base = match &options.base_image {
+        Some(base) if !template.repositories.is_empty() => Some(describe_machine(base, options).await?),
+        _ => None,
+    };
+    for repository in &template.repositories {
+        let failed = |error: AwsError| StartError::Repository { name: repository.clone(), error };
+        match registry.handle("CreateRepository", json!({ "repositoryName": repository })) {
+            Ok(_) => {}
+            Err(error) if error.code == "RepositoryAlreadyExistsException" => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if let Some(base) = &base {
+            registry.seed_base_image(repository, base).map_err(failed)?;
+        }
+    }
+    let containers = Containers::open(&options.data.join("rootfs"), registry.clone());
+    Ok((registry, containers.map_err(context("opening the unpacked images"))?))
+}
+
+/// This machine as a base image: where its Python is, and which one it is.
+async fn describe_machine(base: &BaseImage, options: &Options) -> Result<crate::ecr::BaseImage, StartError> {
+    let script = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])";
+    let output = tokio::process::Command::new(&options.python).args(["-c", script]).output().await;
+    let output = output.map_err(context(&format!("starting {}", options.python)))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    let (Some(path), Some(version)) = (lines.next(), lines.next()) else {
+        let error = io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        return Err(context(&format!("asking {} where it is", options.python))(error));
+    };
+    Ok(crate::ecr::BaseImage {
+        tag: base.tag.clone(),
+        environment: [(base.python_variable.clone(), path.to_owned())].into(),
+        labels: [(base.python_version_label.clone(), version.to_owned())].into(),
+        file: ("etc/image-base".into(), "This image stands for the machine that it runs on.\n".into()),
+    })
+}
+
+/// Removes unpacked images that no function can be started from, in the background.
+fn prune(containers: Containers, in_use: HashSet<String>, console: Console) {
+    std::thread::spawn(move || {
+        if let Err(error) = containers.prune(&in_use) {
+            console.problem(format!("unpacked images that nothing needs could not be removed: {error}"));
+        }
+    });
+}
+
 fn code_build(template: &Template, options: &Options, builds: Builds) -> Result<Arc<CodeBuild>, StartError> {
     let projects = template.projects.iter().map(|project| Project::read(&project.name, &project.properties));
     let projects = projects.collect::<Result<Vec<_>, _>>().map_err(StartError::States)?;
@@ -331,18 +401,4 @@ fn lock(data: &Path) -> Result<File, StartError> {
 
 fn context(what: &str) -> impl FnOnce(io::Error) -> StartError + use<'_> {
     move |error| StartError::Io { what: what.to_owned(), error }
-}
-
-/// A registry without images.
-struct NoImages;
-
-impl Images for NoImages {
-    fn resolve(&self, uri: &str) -> Result<String, String> {
-        Err(format!("Source image {uri} does not exist. Provide a valid source image."))
-    }
-
-    fn prepare(&self, uri: &str) -> BoxFuture<'static, Result<PreparedImage, String>> {
-        let result = self.resolve(uri);
-        Box::pin(async move { Err(result.err().unwrap_or_default()) })
-    }
 }

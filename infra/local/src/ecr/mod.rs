@@ -21,6 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -119,10 +120,15 @@ impl Ecr {
 }
 
 impl JsonService for Ecr {
-    fn handle(&self, operation: &str, body: Value) -> BoxFuture<'static, Result<Value, AwsError>> {
+    fn handle(&self, operation: &str, body: Bytes) -> BoxFuture<'static, Result<Value, AwsError>> {
         let (registry, operation) = (self.clone(), operation.to_owned());
         Box::pin(async move {
-            let handled = tokio::task::spawn_blocking(move || Ecr::handle(&registry, &operation, body)).await;
+            let handled = tokio::task::spawn_blocking(move || {
+                let body = serde_json::from_slice(&body)
+                    .map_err(|error| errors::invalid(format!("The request is not JSON: {error}")))?;
+                Ecr::handle(&registry, &operation, body)
+            })
+            .await;
             handled.unwrap_or_else(|error| Err(AwsError::new(500, "ServerException", error.to_string())))
         })
     }

@@ -4,7 +4,7 @@ pub mod control;
 mod environment;
 mod events;
 mod function_url;
-mod images;
+pub mod images;
 mod invocation;
 mod layers;
 mod limits;
@@ -138,6 +138,20 @@ impl Lambda {
     pub fn running_environments(&self, name: &str) -> usize {
         let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.iter().filter(|((function, _), _)| function == name).map(|(_, pool)| pool.running()).sum()
+    }
+
+    /// The digests of the images that functions may be started from.
+    pub fn image_digests(&self) -> std::collections::HashSet<String> {
+        let mut digests = std::collections::HashSet::new();
+        for function in self.registry.all() {
+            for version in std::iter::once(&function.latest).chain(function.versions.values()) {
+                if let Code::Image { uri, resolved_uri, .. } = &version.configuration.code {
+                    let uri = resolved_uri.as_ref().unwrap_or(uri);
+                    digests.extend(uri.split_once('@').map(|(_, digest)| digest.to_owned()));
+                }
+            }
+        }
+        digests
     }
 
     /// Stops every process and waits until all of them are gone.

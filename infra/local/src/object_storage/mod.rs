@@ -1,17 +1,27 @@
-//! S3: its protocol by `s3s`, its files by `s3s-fs`.
+//! S3: its protocol and signatures by `s3s`, its objects as files with an index.
+//!
+//! The index lets keys be any text (one may be the beginning of another), pages of a list cost the same however large a
+//! bucket is, and a request that breaks off or carries a wrong checksum leave the old object untouched.
+
+mod files;
+mod index;
+mod operations;
 
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s_fs::FileSystem;
 
 use crate::account::Credentials;
 use crate::http_server::{Body, full};
+use files::Files;
+use index::Index;
+use operations::Operations;
 
 /// The buckets.
 #[derive(Clone)]
@@ -20,14 +30,16 @@ pub struct ObjectStorage {
 }
 
 impl ObjectStorage {
-    /// Opens the buckets' folder and makes the buckets that it lacks.
+    /// Opens the folder of the buckets' objects.
     pub fn open(folder: &Path, buckets: &[String], credentials: &Credentials) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        for bucket in buckets {
-            std::fs::create_dir_all(folder.join(bucket))?;
-        }
-        let files = FileSystem::new(folder).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let mut builder = S3ServiceBuilder::new(files);
+        let index = Index::open(&folder.join("index.sqlite"))?;
+        let files = Files::open(folder.join("files"))?;
+        let (sweeper, needed, start) = (files.clone(), index.clone(), SystemTime::now());
+        // What cannot be removed now costs space only, and is tried again at the next start.
+        std::thread::spawn(move || sweeper.sweep(&needed, start));
+        let operations = Operations { buckets: buckets.iter().cloned().collect(), index, files };
+        let mut builder = S3ServiceBuilder::new(operations);
         let key = credentials.secret_access_key.clone();
         builder.set_auth(SimpleAuth::from_single(credentials.access_key_id.clone(), key));
         Ok(Self { service: builder.build() })
