@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +23,7 @@ impl WorkFolder {
     /// When it cannot be made.
     pub fn new() -> io::Result<Self> {
         remove_left_behind(&std::env::temp_dir());
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
         let folder = Self(folder);
         fs::create_dir(folder.temporary())?;
         Ok(folder)
@@ -55,8 +56,6 @@ fn remove_left_behind(parent: &Path) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
