@@ -252,7 +252,10 @@ mod tests {
             (json!({ "model_name": "my_model", "model_version": "1", "timeout": 60 }), "timeout: does not go with model_version"),
             (json!({ "model_name": "my_model" }), "script_name: missing field; give a script, or the model_version"),
             (json!({ "model_name": "my_model", "model_version": [1] }), "model_version: "),
-            (json!({ "model_name": "my_model", "model_version": "1", "replica": 1 }), "replica: is not a known field; did you mean \"replicas\"?"),
+            (
+                json!({ "model_name": "my_model", "model_version": "1", "replica": 1 }),
+                "replica: is not a known field; did you mean \"replicas\"?",
+            ),
             (json!({ "model_name": "my_model", "model_version": "1", "replicas": 0 }), "replicas: must be from 1 to 1000, not 0"),
             (json!({ "model_name": "my_model", "model_version": "1", "replicas": 1001 }), "replicas: must be from 1 to 1000, not 1001"),
         ] {

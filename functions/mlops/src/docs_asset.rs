@@ -20,11 +20,7 @@ const ASSETS: [Asset; 2] = [
         content_type: "text/javascript; charset=utf-8",
         compressed: include_bytes!("../assets/swagger-ui-bundle.js.gz"),
     },
-    Asset {
-        name: "swagger-ui.css",
-        content_type: "text/css; charset=utf-8",
-        compressed: include_bytes!("../assets/swagger-ui.css.gz"),
-    },
+    Asset { name: "swagger-ui.css", content_type: "text/css; charset=utf-8", compressed: include_bytes!("../assets/swagger-ui.css.gz") },
 ];
 
 /// Answers with a file, compressed where the client takes that.
@@ -37,7 +33,9 @@ pub async fn handle(_platform: &Platform, request: Request) -> Result<Response> 
         answer
     } else {
         let mut text = Vec::new();
-        GzDecoder::new(asset.compressed).read_to_end(&mut text).map_err(|error| Error::internal("unpacking a file of Swagger UI", error))?;
+        GzDecoder::new(asset.compressed)
+            .read_to_end(&mut text)
+            .map_err(|error| Error::internal("unpacking a file of Swagger UI", error))?;
         response::with_type(StatusCode::OK, asset.content_type, text)
     };
     // The page names each file with its version.
@@ -47,7 +45,8 @@ pub async fn handle(_platform: &Platform, request: Request) -> Result<Response> 
 }
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let accepted =
+        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     accepted.map(str::trim).any(|coding| {
         let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
         let refused = quality.trim().strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));

@@ -3,12 +3,12 @@
 
 use http::Method;
 use serde_json::Value;
+use shared::Response;
 use shared::domain::deployment::Deployment;
 use shared::domain::job::{Job, JobKind, JobStatus};
 use shared::domain::registered_model::{ModelVersion, NewModelVersion};
 use shared::store::deployments::Live;
 use shared::store::jobs::JobChange;
-use shared::Response;
 use testing::{TestPlatform, json_of, request, with_json};
 
 /// The response of a route of this crate, with its body as JSON; null where there is none.
@@ -66,11 +66,7 @@ pub async fn deployed(test: &TestPlatform, version: &ModelVersion) -> (Job, Depl
         image_uri: "repository@sha256:0".to_owned(),
     };
     let deployment = store.set_live(&deployment.id, &job.id, &live).await.unwrap();
-    let change = JobChange {
-        deployment_id: Some(deployment.id.clone()),
-        deployment_url: deployment.url.clone(),
-        ..JobChange::default()
-    };
+    let change = JobChange { deployment_id: Some(deployment.id.clone()), deployment_url: deployment.url.clone(), ..JobChange::default() };
     let job = store.move_job(&job.id, JobStatus::Deployed, change).await.unwrap();
     store.release_deployment(&deployment.id, &job.id).await.unwrap();
     (job, deployment)

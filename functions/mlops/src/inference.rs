@@ -126,7 +126,10 @@ mod tests {
         for body in [document(), no_version] {
             let answer = test.send(crate::FUNCTIONS, with_json(request(Method::POST, PATH), &body)).await;
             assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (308, "http://localhost:21000/predict"));
-            assert_eq!((&answer.headers()["cache-control"], &answer.headers()["access-control-allow-origin"]), (&"no-store".parse().unwrap(), &"*".parse().unwrap()));
+            assert_eq!(
+                (&answer.headers()["cache-control"], &answer.headers()["access-control-allow-origin"]),
+                (&"no-store".parse().unwrap(), &"*".parse().unwrap())
+            );
         }
     }
 
@@ -136,7 +139,10 @@ mod tests {
         version(&test, "churn_predictor").await;
         let (status, answer) = post(&test, PATH, document()).await;
         let detail = answer["detail"].as_str().unwrap();
-        assert!(status == 410 && detail.contains("POST /mlops/deploy {\"model_name\":\"churn_predictor\",\"model_version\":\"1\"}"), "{detail}");
+        assert!(
+            status == 410 && detail.contains("POST /mlops/deploy {\"model_name\":\"churn_predictor\",\"model_version\":\"1\"}"),
+            "{detail}"
+        );
         deployed(&test, &version(&test, "churn_predictor").await).await;
         let (status, answer) = post(&test, PATH, document()).await;
         assert!(status == 410 && answer["detail"].as_str().unwrap().contains("Version 2 is live now"), "{answer}");

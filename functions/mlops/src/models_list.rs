@@ -80,7 +80,10 @@ mod tests {
         let mut fields: Vec<_> = model.as_object().unwrap().keys().map(String::as_str).collect();
         fields.sort_unstable();
         assert_eq!(fields, ["created_at", "description", "latest_versions", "name", "tags", "updated_at"]);
-        assert_eq!((&model["tags"], &model["description"]), (&json!({ "team": "data-science" }), &json!("Customer churn prediction model")));
+        assert_eq!(
+            (&model["tags"], &model["description"]),
+            (&json!({ "team": "data-science" }), &json!("Customer churn prediction model"))
+        );
         let latest: Vec<_> = model["latest_versions"].as_array().unwrap().iter().map(|one| (&one["version"], &one["stage"])).collect();
         assert_eq!(latest, [(&json!("4"), &json!("None")), (&json!("2"), &json!("Production"))]);
         let mut fields: Vec<_> = model["latest_versions"][0].as_object().unwrap().keys().map(String::as_str).collect();

@@ -202,7 +202,9 @@ mod tests {
             let (status, answer) = post(&test, PATH, document(unknown)).await;
             assert_eq!((status, answer["detail"].as_str().unwrap()), (404, format!("Run {unknown} not found").as_str()));
         }
-        for (field, value) in [("model_name", json!("")), ("tags", json!({ "a": 1 })), ("description", json!("x".repeat(5001))), ("tag", json!({}))] {
+        for (field, value) in
+            [("model_name", json!("")), ("tags", json!({ "a": 1 })), ("description", json!("x".repeat(5001))), ("tag", json!({}))]
+        {
             let mut body = document(&run_id);
             body[field] = value;
             let (status, answer) = post(&test, PATH, body).await;

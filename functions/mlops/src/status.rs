@@ -48,11 +48,10 @@ pub struct PlatformStatus {
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     let tracking_uri = platform.config.optional(config::API_URL).unwrap_or_else(|| request.base_url.clone());
-    let (mlflow_available, features, counts) = tokio::join!(
-        tracking_api::answers(&tracking_uri),
-        feature_store::read(platform.config),
-        async { tokio::try_join!(store.count(Counter::RegisteredModels), store.count(Counter::ActiveExperiments)) }
-    );
+    let (mlflow_available, features, counts) =
+        tokio::join!(tracking_api::answers(&tracking_uri), feature_store::read(platform.config), async {
+            tokio::try_join!(store.count(Counter::RegisteredModels), store.count(Counter::ActiveExperiments))
+        });
     let (registered_models, active_experiments) = counts?;
     response::ok(&PlatformStatus {
         mlflow_tracking_uri: request.base_url,

@@ -45,7 +45,11 @@ mod tests {
         let path = format!("/mlops/training/jobs/{}", job.id);
         let (status, view) = get(&test, &path).await;
         assert_eq!((status, view["status"].as_str(), view["logs"].as_str()), (200, Some("queued"), Some("")));
-        assert!(["run_id", "model_version", "error", "started_at", "completed_at", "duration_seconds"].iter().all(|field| view[field].is_null()));
+        assert!(
+            ["run_id", "model_version", "error", "started_at", "completed_at", "duration_seconds"]
+                .iter()
+                .all(|field| view[field].is_null())
+        );
 
         store.move_job(&job.id, JobStatus::Running, JobChange::default()).await.unwrap();
         store.append_log(&job.id, 1, 0, "Training started...\n").await.unwrap();
@@ -58,8 +62,20 @@ mod tests {
         assert_eq!(
             fields,
             [
-                "completed_at", "created_at", "duration_seconds", "error", "experiment_name", "job_id", "logs", "model_name",
-                "model_version", "run_id", "script_name", "stages", "started_at", "status"
+                "completed_at",
+                "created_at",
+                "duration_seconds",
+                "error",
+                "experiment_name",
+                "job_id",
+                "logs",
+                "model_name",
+                "model_version",
+                "run_id",
+                "script_name",
+                "stages",
+                "started_at",
+                "status"
             ]
         );
         assert_eq!((view["status"].as_str(), view["model_version"].as_str()), (Some("completed"), Some("1")));

@@ -11,9 +11,9 @@ use shared::store::idempotency::Idempotency;
 use shared::{Platform, Request, Response, Result, Timestamp};
 use utoipa::ToSchema;
 
-use crate::{body, replayed};
 use crate::views::problem::Problem;
 use crate::views::training_job::TrainingStatus;
+use crate::{body, replayed};
 
 /// A script and what it needs. An unknown field is refused, so that a misspelt one is found at once.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -127,7 +127,8 @@ fn unknown_field(path: &str, message: &str) -> Option<Error> {
     let shown: String = name.chars().take(80).collect();
     let outer = path.strip_suffix(name).unwrap_or(path).trim_matches('.');
     let path = if outer.is_empty() { shown } else { format!("{outer}.{shown}") };
-    let nearest = known.iter().map(|known| (edit_distance(name, known), known)).min().filter(|(distance, _)| *distance <= 1 + name.len() / 4);
+    let nearest =
+        known.iter().map(|known| (edit_distance(name, known), known)).min().filter(|(distance, _)| *distance <= 1 + name.len() / 4);
     let message = match nearest {
         Some((_, nearest)) => format!("is not a known field; did you mean {nearest:?}?"),
         None => format!("is not a known field; known are {}", known.join(", ")),

@@ -167,12 +167,8 @@ fn with_script(job: Job, submitted: SubmittedScript) -> Result<(String, Job)> {
     if length > LONGEST_TAGS {
         return Err(Error::field("tags", format!("must have at most {LONGEST_TAGS} bytes in all, not {length}")));
     }
-    let script = ScriptRun {
-        script_name: submitted.script_name,
-        requirements,
-        environment_vars: submitted.environment_vars,
-        timeout_seconds,
-    };
+    let script =
+        ScriptRun { script_name: submitted.script_name, requirements, environment_vars: submitted.environment_vars, timeout_seconds };
     Ok((text, Job { experiment_name: Some(submitted.experiment_name), script: Some(script), tags: submitted.tags, ..job }))
 }
 

@@ -159,7 +159,10 @@ mod tests {
         assert_eq!(DeploymentView::new(job.clone(), &known).deployment_url, None, "it is not deployed yet");
         job.status = JobStatus::Deployed;
         let view = DeploymentView::new(job.clone(), &known);
-        assert_eq!((view.deployment_url.as_deref(), view.live, view.model_version.as_deref()), (Some("http://localhost:21000"), true, Some("1")));
+        assert_eq!(
+            (view.deployment_url.as_deref(), view.live, view.model_version.as_deref()),
+            (Some("http://localhost:21000"), true, Some("1"))
+        );
 
         deployment.live_job_id = Some("a later job".to_owned());
         let view = DeploymentView::new(job.clone(), &HashMap::from([(deployment.id.clone(), deployment)]));
