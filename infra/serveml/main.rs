@@ -7,14 +7,8 @@ use clap::Parser as _;
 use serveml::{deploy, display, options, programs, serve};
 
 fn main() -> ExitCode {
-    if let Some(outcome) = programs::run_as_started() {
-        return match outcome {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        };
+    if let Some(exit_code) = programs::run_as_started() {
+        return exit_code;
     }
     let command_line = options::CommandLine::parse();
     let runtime = match tokio::runtime::Runtime::new() {

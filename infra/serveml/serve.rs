@@ -16,11 +16,11 @@ pub async fn run(chosen: &options::Cloud) -> Result<(), String> {
     if !chosen.until_input_closes {
         return until_stopped(cloud).await;
     }
-    let mut input = tokio::io::stdin();
+    let (mut input, mut nowhere) = (tokio::io::stdin(), tokio::io::sink());
     tokio::select! {
         stopped = stop_signal() => stopped?,
         // Whatever comes is thrown away; only the end matters.
-        _ = tokio::io::copy(&mut input, &mut tokio::io::sink()) => {}
+        _ = tokio::io::copy(&mut input, &mut nowhere) => {}
     }
     cloud.shutdown().await;
     // The reader of standard input may still wait on a thread of its own, which would keep the process.
