@@ -7,6 +7,7 @@ mod app;
 mod deadline;
 pub mod engine;
 mod error;
+mod example;
 pub mod inputs;
 mod log;
 mod options;

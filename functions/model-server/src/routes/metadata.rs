@@ -1,6 +1,6 @@
 //! `GET /metadata`: what is served, where it came from and what it takes.
 
-use crate::app::App;
+use crate::{app::App, example};
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,12 @@ pub async fn metadata(State(app): State<Arc<App>>) -> Json<Value> {
         "flavors": app.served.flavors.as_object().map(|flavors| flavors.keys().collect::<Vec<_>>()),
         "signature": model.signature,
         "input_example": app.served.example,
+        "example_inputs": example::inputs(
+            app.served.example.as_ref(),
+            model.signature.as_ref(),
+            ready.and_then(|ready| ready.names.as_deref()),
+            ready.and_then(|ready| ready.features),
+        ),
         "run_id": model.run_id,
         "model_uri": model.model_uri,
         "created_at": model.created_at,
