@@ -22,16 +22,17 @@ fn every_route_is_in_the_template_and_every_route_of_the_template_has_a_handler(
     let coded: Routes = FUNCTION_SETS
         .iter()
         .flat_map(|set| {
-            set.routes.iter().map(|route| {
-                (set.name.to_owned(), route.handler.to_owned(), route.method.to_string(), route.path.to_owned())
-            })
+            set.routes.iter().map(|route| (set.name.to_owned(), route.handler.to_owned(), route.method.to_string(), route.path.to_owned()))
         })
         .collect();
     let templated: Routes = template()
         .functions
         .iter()
         .flat_map(|function| {
-            function.routes.iter().map(|route| (function.program.clone(), function.handler.clone(), route.method.clone(), route.path.clone()))
+            function
+                .routes
+                .iter()
+                .map(|route| (function.program.clone(), function.handler.clone(), route.method.clone(), route.path.clone()))
         })
         .collect();
     let missing: Vec<_> = coded.difference(&templated).collect();
@@ -48,8 +49,7 @@ fn every_task_is_a_function_and_every_function_is_a_handler() {
             handlers.map(|handler| (set.name.to_owned(), handler.to_owned()))
         })
         .collect();
-    let templated: BTreeSet<_> =
-        template().functions.iter().map(|function| (function.program.clone(), function.handler.clone())).collect();
+    let templated: BTreeSet<_> = template().functions.iter().map(|function| (function.program.clone(), function.handler.clone())).collect();
     assert_eq!(coded, templated);
 }
 
@@ -57,8 +57,12 @@ fn every_task_is_a_function_and_every_function_is_a_handler() {
 fn the_variables_that_the_template_sets_are_those_that_the_code_documents() {
     let documented: BTreeSet<_> = shared::config::VARIABLES.iter().map(|variable| variable.name).collect();
     let template = template();
-    let set: BTreeSet<&str> =
-        template.functions.iter().flat_map(|function| function.environment.keys().map(String::as_str)).filter(|name| *name != "RUST_LOG").collect();
+    let set: BTreeSet<&str> = template
+        .functions
+        .iter()
+        .flat_map(|function| function.environment.keys().map(String::as_str))
+        .filter(|name| *name != "RUST_LOG")
+        .collect();
     assert_eq!(documented, set);
 }
 

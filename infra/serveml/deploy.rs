@@ -76,7 +76,10 @@ fn request(deploy: &Deploy) -> Result<Value, String> {
 async fn deploy_on(client: &reqwest::Client, url: &str, request: &Value) -> Result<(), String> {
     let answer = follow::json(client.post(format!("{url}/mlops/deploy")).json(request)).await?;
     let job_id = answer["job_id"].as_str().ok_or("the platform's answer has no job_id")?.to_owned();
-    display::step("deploying", &format!("{} as {} (job {job_id})", request["script_name"].as_str().unwrap_or_default(), request["model_name"]));
+    display::step(
+        "deploying",
+        &format!("{} as {} (job {job_id})", request["script_name"].as_str().unwrap_or_default(), request["model_name"]),
+    );
     let deployed = follow::job(client, url, &job_id).await?;
     let deployment_url = deployed["deployment_url"].as_str().ok_or("the deployed job has no URL")?;
     display::success("deployed", &format!("{} version {}", request["model_name"], deployed["model_version"].as_str().unwrap_or_default()));

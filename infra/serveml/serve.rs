@@ -84,7 +84,10 @@ fn template(chosen: &options::Cloud) -> Result<PathBuf, String> {
     }
     let here = absolute(Path::new("template.yaml"))?;
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
-    [here, built].into_iter().find(|path| path.is_file()).ok_or_else(|| "there is no template.yaml here; name it with --template".to_owned())
+    [here, built]
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| "there is no template.yaml here; name it with --template".to_owned())
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, String> {

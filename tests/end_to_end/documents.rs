@@ -35,7 +35,8 @@ fn curl_command(text: &str) -> String {
 async fn shell(client: &crate::support::Client, folder: &std::path::Path, command: &str) -> Value {
     let command = command.replace("http://localhost:8000", &client.url).replace("curl ", "curl --silent --show-error ");
     let folder = folder.to_owned();
-    let output = tokio::task::spawn_blocking(move || python::run(Command::new("bash").arg("-c").arg(&command).current_dir(folder))).await.unwrap();
+    let output =
+        tokio::task::spawn_blocking(move || python::run(Command::new("bash").arg("-c").arg(&command).current_dir(folder))).await.unwrap();
     serde_json::from_str(&output).unwrap_or_else(|_| panic!("not JSON: {output}"))
 }
 
@@ -113,7 +114,8 @@ async fn the_upload_script() {
     let command = block_after(API, "### Upload Script CLI").trim().replace("my_model", "uploaded");
     let command = format!("{} --url {}", command.replace("python ", "python3 "), client.url);
     let at = folder.path().to_owned();
-    let output = tokio::task::spawn_blocking(move || python::run(Command::new("bash").arg("-c").arg(&command).current_dir(at))).await.unwrap();
+    let output =
+        tokio::task::spawn_blocking(move || python::run(Command::new("bash").arg("-c").arg(&command).current_dir(at))).await.unwrap();
     assert!(output.contains("DATA_PATH is /data/train.csv"), "{output}");
     assert!(output.contains("completed"), "{output}");
     let model = client.get("/mlops/models/uploaded").await;

@@ -33,7 +33,7 @@ async fn a_missing_package() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_syntax_error_with_its_line() {
-    let job = failed(&scripts::bare_request("syntax_error", "import os\n\nthis is not python\n")).await;
+    let job = failed(&scripts::bare_request("syntax_error", "import os\n\nthis is no python\n")).await;
     assert_says(&job, "error", "SyntaxError");
     assert_says(&job, "error", "line 3");
 }

@@ -31,7 +31,9 @@ async fn standard_tools_read_them() {
     let bundle = folder.path().join("bundle");
     let image = format!("{}:{tag}", layout.display());
     python::run(Command::new("umoci").args(["unpack", "--rootless", "--image", &image]).arg(&bundle));
-    for path in ["opt/serveml/bin/model-server", "opt/serveml/model/MLmodel", "opt/serveml/model.json", "opt/serveml/python/sklearn/__init__.py"] {
+    for path in
+        ["opt/serveml/bin/model-server", "opt/serveml/model/MLmodel", "opt/serveml/model.json", "opt/serveml/python/sklearn/__init__.py"]
+    {
         assert!(bundle.join("rootfs").join(path).is_file(), "{path}");
     }
 }

@@ -88,10 +88,7 @@ async fn copy(repository: &Repository, source: &str) -> Result<String> {
         layers: Vec::new(),
         entrypoint: vec![python.clone()],
         environment: BTreeMap::from([(PYTHON_VARIABLE.to_owned(), python)]),
-        labels: BTreeMap::from([
-            (PYTHON_VERSION_LABEL.to_owned(), python_version),
-            (SOURCE_LABEL.to_owned(), source.to_owned()),
-        ]),
+        labels: BTreeMap::from([(PYTHON_VERSION_LABEL.to_owned(), python_version), (SOURCE_LABEL.to_owned(), source.to_owned())]),
         working_folder: "/".to_owned(),
     };
     let copied = build(&image, &specification).map_err(unusable)?;
@@ -150,8 +147,10 @@ impl Remote {
         };
         let probe = remote.client.get(format!("{}/manifests/{reference}", remote.base)).send().await.map_err(unreachable)?;
         if let Some(challenge) = probe.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()) {
-            let field = |name: &str| challenge.split([',', ' ']).find_map(|part| part.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'));
-            let realm = field("realm").ok_or_else(|| Error::broken(format!("{registry} asks for credentials in a way that is not known")))?;
+            let field =
+                |name: &str| challenge.split([',', ' ']).find_map(|part| part.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'));
+            let realm =
+                field("realm").ok_or_else(|| Error::broken(format!("{registry} asks for credentials in a way that is not known")))?;
             let service = field("service").unwrap_or(registry);
             let request = remote.client.get(format!("{realm}?service={service}&scope=repository:{name}:pull"));
             let answer: TokenAnswer = request.send().await.map_err(unreachable)?.json().await.map_err(unreachable)?;

@@ -32,10 +32,8 @@ impl Credentials {
                 io::Error::other(format!("{} cannot be read ({error}); delete it to have a new key made", path.display()))
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let credentials = Self {
-                    access_key_id: format!("ASIA{}", random_hex(8).to_uppercase()),
-                    secret_access_key: random_hex(20),
-                };
+                let credentials =
+                    Self { access_key_id: format!("ASIA{}", random_hex(8).to_uppercase()), secret_access_key: random_hex(20) };
                 atomic_file::write_private(&path, &serde_json::to_vec_pretty(&credentials)?)?;
                 Ok(credentials)
             }

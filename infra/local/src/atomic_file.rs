@@ -21,12 +21,8 @@ pub fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
 fn write_with_mode(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other(format!("{} has no folder", path.display())))?;
     let name = path.file_name().ok_or_else(|| io::Error::other(format!("{} has no name", path.display())))?;
-    let temporary = folder.join(format!(
-        ".{}.{}.{}.tmp",
-        name.to_string_lossy(),
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    ));
+    let temporary =
+        folder.join(format!(".{}.{}.{}.tmp", name.to_string_lossy(), std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     let written = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
         file.write_all(contents)?;

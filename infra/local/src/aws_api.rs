@@ -73,11 +73,7 @@ impl AwsApi {
             return self.objects.handle(request).await;
         }
         if scope.access_key != self.credentials.access_key_id {
-            let error = AwsError::new(
-                403,
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
-            );
+            let error = AwsError::new(403, "UnrecognizedClientException", "The security token included in the request is invalid.");
             return if scope.service == "lambda" { render_error(&error) } else { json_error(&error, None) };
         }
         if scope.service == "lambda" {
@@ -188,7 +184,10 @@ mod tests {
     #[test]
     fn the_service_is_read_from_a_header_or_a_presigned_address() {
         let header = Request::builder()
-            .header("Authorization", "AWS4-HMAC-SHA256 Credential=KEY/20240501/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0")
+            .header(
+                "Authorization",
+                "AWS4-HMAC-SHA256 Credential=KEY/20240501/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0",
+            )
             .body(())
             .unwrap();
         let scope = Scope::of(&header).unwrap();

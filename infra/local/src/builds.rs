@@ -33,8 +33,7 @@ impl Builds {
     /// Builds that can use the functions and layers of a template.
     pub fn new(template: &Template, layers: Arc<Layers>, common: Common, options: &Options) -> Self {
         let arn = |name: &str| crate::lambda::model::function_arn(&common.region, name, None);
-        let programs =
-            template.functions.iter().map(|function| (arn(&function.name), function.program.clone())).collect();
+        let programs = template.functions.iter().map(|function| (arn(&function.name), function.program.clone())).collect();
         Self { programs, layers, common, program: options.program.clone(), supervisor: options.supervisor.clone() }
     }
 }
@@ -64,10 +63,7 @@ impl StartProcess for Builds {
                 grace: GRACE,
             })
             .map_err(|error| format!("the build's process could not be started: {error}"))?;
-            let readers = vec![
-                read(process.stdout.take(), Arc::clone(&command.output)),
-                read(process.stderr.take(), command.output),
-            ];
+            let readers = vec![read(process.stdout.take(), Arc::clone(&command.output)), read(process.stderr.take(), command.output)];
             Ok(Box::new(RunningBuild { process, readers, folder, ended: None }) as Box<dyn BuildProcess>)
         })
     }

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -34,6 +35,10 @@ use crate::step_functions::{self, StepFunctions};
 use crate::table_storage::TableStorage;
 use crate::template::{Settings, Template, TemplateError};
 use crate::{schedules, services, steps};
+
+/// How often, and after which pause, the lock of a data folder that is held is tried again.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a cloud could not start.
 #[derive(Debug, thiserror::Error)]
@@ -130,11 +135,7 @@ impl Cloud {
         let url = format!("http://localhost:{port}");
         let endpoint = format!("http://127.0.0.1:{aws_port}");
 
-        let settings = Settings {
-            stack_name: options.stack_name.clone(),
-            region: options.region.clone(),
-            api_url: url.clone(),
-        };
+        let settings = Settings { stack_name: options.stack_name.clone(), region: options.region.clone(), api_url: url.clone() };
         let template = Template::load(&options.template, &settings, &options.parameters, options.integration_timeout)?;
 
         let logs = Logs::open(data.join("logs"), console.clone()).map_err(context("opening the log"))?;
@@ -262,10 +263,10 @@ impl Cloud {
     pub async fn shutdown(self) {
         self.stop.cancel();
         // Executions first: what they wait for is about to end, and that is no failure of theirs.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), self.states.close()).await;
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), self.builds.close()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(3), self.states.close()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.builds.close()).await;
         self.servers.close();
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(4), self.servers.wait()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(4), self.servers.wait()).await;
         self.lambda.shutdown().await;
         let tables = Arc::clone(&self.tables);
         let _ = tokio::task::spawn_blocking(move || tables.shutdown()).await;
@@ -287,11 +288,7 @@ fn read_running(data: &Path) -> Option<Running> {
 }
 
 /// Opens the registry, with the template's repositories and the base image in each, and the store of unpacked images.
-async fn image_registry(
-    template: &Template,
-    options: &Options,
-    endpoint: &str,
-) -> Result<(Ecr, Containers), StartError> {
+async fn image_registry(template: &Template, options: &Options, endpoint: &str) -> Result<(Ecr, Containers), StartError> {
     let registry = Ecr::open(&options.data.join("ecr"), endpoint, &options.region);
     let registry = registry.map_err(context("opening the registry"))?;
     let base = match &options.base_image {
@@ -355,9 +352,8 @@ fn state_machines(
 ) -> Result<Arc<StepFunctions>, StartError> {
     let mut machines = Vec::new();
     for machine in &template.state_machines {
-        let definition = Definition::load(&machine.definition.to_string()).map_err(|problems| {
-            StartError::States(format!("state machine {}: {}", machine.logical_id, problems.0.join("; ")))
-        })?;
+        let definition = Definition::load(&machine.definition.to_string())
+            .map_err(|problems| StartError::States(format!("state machine {}: {}", machine.logical_id, problems.0.join("; "))))?;
         machines.push(step_functions::StateMachine {
             name: machine.name.clone(),
             role_arn: format!("arn:aws:iam::{ACCOUNT_ID}:role/{}Role", machine.name),
@@ -378,7 +374,16 @@ fn lock(data: &Path) -> Result<File, StartError> {
     let path = data.join("lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = file.map_err(context("opening the lock of the data folder"))?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    for _ in 0..LOCK_ATTEMPTS {
+        // Somebody who only looks whether a cloud runs holds it for a moment.
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => {
             let write = (|| {
                 file.set_len(0)?;

@@ -1,9 +1,9 @@
 //! The cloud's screen: one readable line (or JSON object) on standard error for each thing that happens.
 
 use std::io::{IsTerminal, Write};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use serde_json::json;

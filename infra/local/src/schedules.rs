@@ -13,14 +13,7 @@ use crate::template::{Function, Schedule};
 
 /// Starts the schedules of functions; each runs for the first time after `first`. Must be called within a Tokio runtime;
 /// ends when `stop` is cancelled.
-pub fn start(
-    functions: &[Function],
-    lambda: &Arc<Lambda>,
-    region: &str,
-    first: Duration,
-    console: &Console,
-    stop: &CancellationToken,
-) {
+pub fn start(functions: &[Function], lambda: &Arc<Lambda>, region: &str, first: Duration, console: &Console, stop: &CancellationToken) {
     for function in functions {
         for schedule in function.schedules.iter().filter(|schedule| schedule.enabled) {
             let (lambda, name, schedule) = (Arc::clone(lambda), function.name.clone(), schedule.clone());

@@ -42,8 +42,7 @@ impl TableStorage {
         let database = Database::new(&path.to_string_lossy())
             .map_err(|error| io::Error::other(format!("{} cannot be opened: {error}", path.display())))?;
         for table in tables {
-            prepare(&database, table)
-                .map_err(|problem| io::Error::other(format!("table {}: {problem}", table.name)))?;
+            prepare(&database, table).map_err(|problem| io::Error::other(format!("table {}: {problem}", table.name)))?;
         }
         let listener = bind_private()?;
         let address = listener.local_addr()?;
@@ -137,8 +136,7 @@ fn render(status: StatusCode, from: &HeaderMap, answer: Bytes) -> Response<Body>
 fn bind_private() -> io::Result<std::net::TcpListener> {
     let [a, b, c]: [u8; 3] = rand::random();
     let hidden = Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254));
-    let listener = std::net::TcpListener::bind((hidden, 0))
-        .or_else(|_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let listener = std::net::TcpListener::bind((hidden, 0)).or_else(|_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -178,8 +176,7 @@ fn serve(database: Database, listener: std::net::TcpListener, stop: Cancellation
 fn prepare(database: &Database, table: &Table) -> Result<(), String> {
     let text = |error: dynoxide::DynoxideError| error.to_string();
     let read = |error: serde_json::Error| error.to_string();
-    let known = database.table_count().map_err(text)? > 0
-        && database.get_table_metadata(&table.name).map_err(text)?.is_some();
+    let known = database.table_count().map_err(text)? > 0 && database.get_table_metadata(&table.name).map_err(text)?.is_some();
     let wanted = &table.create_request;
     if known {
         let described = serde_json::from_value(json!({ "TableName": table.name })).map_err(read)?;

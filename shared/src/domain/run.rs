@@ -24,8 +24,7 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// All of them, in MLflow's order.
-    pub const ALL: [RunStatus; 5] =
-        [RunStatus::Running, RunStatus::Scheduled, RunStatus::Finished, RunStatus::Failed, RunStatus::Killed];
+    pub const ALL: [RunStatus; 5] = [RunStatus::Running, RunStatus::Scheduled, RunStatus::Finished, RunStatus::Failed, RunStatus::Killed];
 
     /// As MLflow writes it.
     pub fn name(self) -> &'static str {

@@ -36,7 +36,7 @@ impl Counter {
     ///
     /// # Errors
     /// Never in practice; the amount is a number.
-    pub fn add(self, amount: i64) -> Result<Write> {
+    pub fn increase(self, amount: i64) -> Result<Write> {
         Ok(Write::Update(Update::new(self.key()).add("total", amount)?))
     }
 }

@@ -148,7 +148,7 @@ impl Store {
         let stored = Experiment { tags: all_stored(&experiment.tags), ..experiment.clone() };
         let item = NewItem::new(&key(id), &stored)?.listed(Index::First, list(LifecycleStage::Active), list_order(&experiment)).if_absent();
         let taken_name = NewItem::new(&name_key(name), &ExperimentName { experiment_id: id.to_owned() })?.if_absent();
-        let writes = vec![Write::Put(item), Write::Put(taken_name), Counter::ActiveExperiments.add(1)?];
+        let writes = vec![Write::Put(item), Write::Put(taken_name), Counter::ActiveExperiments.increase(1)?];
         Ok(self.transact(writes).await?.is_done().then_some(experiment))
     }
 
@@ -212,7 +212,7 @@ impl Store {
             LifecycleStage::Active => 1,
             LifecycleStage::Deleted => -1,
         };
-        match self.transact(vec![Write::Update(update), Counter::ActiveExperiments.add(change)?]).await? {
+        match self.transact(vec![Write::Update(update), Counter::ActiveExperiments.increase(change)?]).await? {
             Outcome::Done(()) => self.experiment(id).await?.ok_or_else(|| no_experiment(id)),
             Outcome::Refused(_) => Err(no_experiment(id)),
         }

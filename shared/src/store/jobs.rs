@@ -72,7 +72,7 @@ impl Store {
             .listed(Index::First, format!("JOBS#{}", job.kind.key()), &job.id)
             .listed(Index::Second, OPEN_JOBS, &job.id)
             .if_absent();
-        let mut writes = vec![Write::Put(new), counter(job.kind).add(1)?];
+        let mut writes = vec![Write::Put(new), counter(job.kind).increase(1)?];
         if let Some(idempotency) = idempotency {
             writes.push(Write::Put(idempotency.record(&job.id)?));
         }

@@ -116,7 +116,7 @@ impl Store {
             updated_at: now,
         };
         self.keep_texts(&partition(name), model.tags.values()).await?;
-        let writes = vec![Write::Put(new_model_item(&model)?), Counter::RegisteredModels.add(1)?];
+        let writes = vec![Write::Put(new_model_item(&model)?), Counter::RegisteredModels.increase(1)?];
         match self.transact(writes).await? {
             Outcome::Done(()) => Ok(model),
             Outcome::Refused(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={name}) already exists."))),
@@ -203,7 +203,7 @@ impl Store {
                         updated_at: now,
                     };
                     writes.push(Write::Put(new_model_item(&model)?));
-                    writes.push(Counter::RegisteredModels.add(1)?);
+                    writes.push(Counter::RegisteredModels.increase(1)?);
                 }
             }
             if let Some(job_id) = &new.job_id {
@@ -412,15 +412,17 @@ impl Store {
     pub async fn set_stage(&self, name: &str, version: u64, stage: Stage, archive_others: bool) -> Result<ModelVersion> {
         let moved = self.update_version(name, version, |update| update.set("stage", &stage)).await?;
         let mut request = PageRequest { limit: 100, after: None };
-        while archive_others {
+        if !archive_others {
+            return Ok(moved);
+        }
+        loop {
             let page = self.model_versions(name, &request).await?;
             for other in page.items.iter().filter(|other| other.version != version && other.stage == stage) {
                 self.update_version(name, other.version, |update| update.set("stage", &Stage::Archived)).await?;
             }
-            let Some(token) = page.next_page_token else { break };
+            let Some(token) = page.next_page_token else { return Ok(moved) };
             request = PageRequest::new(request.limit, request.limit, Some(&token))?;
         }
-        Ok(moved)
     }
 
     /// Gives a registered model another name: it is written under the new one, version by version, and removed under the old
@@ -494,7 +496,7 @@ impl Store {
         }
         // Versions first: while the model is there, what is left can be deleted by asking again.
         self.delete_versions(name).await?;
-        self.transact(vec![Write::Delete(model_key(name)), Counter::RegisteredModels.add(-1)?]).await.map(drop)
+        self.transact(vec![Write::Delete(model_key(name)), Counter::RegisteredModels.increase(-1)?]).await.map(drop)
     }
 
     async fn update_model(&self, name: &str, change: impl FnOnce(Update) -> Result<Update>) -> Result<RegisteredModel> {

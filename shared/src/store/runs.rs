@@ -25,8 +25,8 @@ use crate::{Error, ErrorKind, Result, Timestamp};
 /// How many metrics a run's own item holds; the latest values of more are read from their own items.
 const INLINE_METRICS: usize = 200;
 
-/// How many entries one update sets: an expression has at most 4 KB.
-const ENTRIES_PER_UPDATE: usize = 60;
+/// How many entries one update sets with a condition on each: an expression has at most 4 KB.
+const ENTRIES_PER_UPDATE: usize = 40;
 
 /// How many writes of one request are under way at once.
 const CONCURRENT_WRITES: usize = 8;

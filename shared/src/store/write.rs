@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as UpdateAction,
     WriteRequest,
 };
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,6 +21,8 @@ use crate::{Error, Result};
 /// DynamoDB takes at most this many writes in one transaction.
 pub const TRANSACTION_LIMIT: usize = 100;
 const BATCH_LIMIT: usize = 25;
+/// How many batches of one request are under way at once.
+const CONCURRENT_BATCHES: usize = 8;
 pub(crate) const ATTEMPTS: u32 = 8;
 
 /// An item to be put.
@@ -230,29 +233,28 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer; `Unavailable` when it keeps leaving items over.
     pub async fn put_all(&self, items: Vec<NewItem>) -> Result<()> {
-        let mut rest: Vec<WriteRequest> = items
+        let writes: Vec<WriteRequest> = items
             .into_iter()
             .map(|new| {
                 let put = PutRequest::builder().set_item(Some(new.item)).build();
                 put.map(|put| WriteRequest::builder().put_request(put).build()).map_err(|error| Error::internal("building a batch", error))
             })
             .collect::<Result<_>>()?;
-        let mut attempt = 0;
-        while !rest.is_empty() {
-            let batch: Vec<_> = rest.drain(..rest.len().min(BATCH_LIMIT)).collect();
+        let batches: Vec<Vec<WriteRequest>> = writes.chunks(BATCH_LIMIT).map(<[_]>::to_vec).collect();
+        stream::iter(batches.into_iter().map(|batch| self.put_batch(batch))).buffer_unordered(CONCURRENT_BATCHES).try_collect().await
+    }
+
+    async fn put_batch(&self, mut batch: Vec<WriteRequest>) -> Result<()> {
+        for attempt in 1..=ATTEMPTS {
             let output = self.client.batch_write_item().request_items(&self.table, batch).send().await;
             let left = output.map_err(failed("writing a batch"))?.unprocessed_items.unwrap_or_default();
-            let left = left.into_values().flatten().collect::<Vec<_>>();
-            if !left.is_empty() {
-                attempt += 1;
-                if attempt > ATTEMPTS {
-                    return Err(Error::new(crate::ErrorKind::Unavailable, "The table takes no more writes at this moment; try again."));
-                }
-                rest.extend(left);
-                back_off(attempt).await;
+            batch = left.into_values().flatten().collect();
+            if batch.is_empty() {
+                return Ok(());
             }
+            back_off(attempt).await;
         }
-        Ok(())
+        Err(Error::new(crate::ErrorKind::Unavailable, "The table takes no more writes at this moment; try again."))
     }
 }
 

@@ -74,9 +74,7 @@ impl Aws {
 /// The table as `template.yaml` describes it.
 fn table() -> Value {
     let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"];
-    let keys = |partition: &str, sort: &str| {
-        json!([{ "AttributeName": partition, "KeyType": "HASH" }, { "AttributeName": sort, "KeyType": "RANGE" }])
-    };
+    let keys = |partition: &str, sort: &str| json!([{ "AttributeName": partition, "KeyType": "HASH" }, { "AttributeName": sort, "KeyType": "RANGE" }]);
     let index = |name: &str| {
         json!({
             "IndexName": name,

@@ -70,18 +70,21 @@ impl TestPlatform {
 
 fn matching(route: &str, path: &str) -> Option<Vec<(String, String)>> {
     let (route, path): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
-    if route.len() != path.len() {
-        return None;
-    }
     let mut parameters = Vec::new();
-    for (expected, given) in route.into_iter().zip(path) {
+    for (at, expected) in route.iter().enumerate() {
+        // `{name+}` takes the rest of the path.
+        if let Some(name) = expected.strip_prefix('{').and_then(|name| name.strip_suffix("+}")) {
+            let rest = path.get(at..)?.join("/");
+            return (!rest.is_empty()).then(|| parameters.into_iter().chain([(name.to_owned(), rest)]).collect());
+        }
+        let given = path.get(at)?;
         match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) => parameters.push((name.to_owned(), given.to_owned())),
+            Some(name) => parameters.push((name.to_owned(), (*given).to_owned())),
             None if expected == given => {}
             None => return None,
         }
     }
-    Some(parameters)
+    (route.len() == path.len()).then_some(parameters)
 }
 
 /// A request; `path` may have a query, whose values are taken as they are.

@@ -101,9 +101,7 @@ async fn compile_group(tool: &Tool) -> Result<usize, ImageError> {
 fn modules(folder: &Path) -> Result<Vec<String>, ImageError> {
     let mut modules: Vec<String> = tree::read(folder)?
         .into_iter()
-        .filter(|(path, node)| {
-            matches!(node, Node::File { .. }) && path.ends_with(".py") && !path.split('/').any(|part| part == "tests")
-        })
+        .filter(|(path, node)| matches!(node, Node::File { .. }) && path.ends_with(".py") && !path.split('/').any(|part| part == "tests"))
         .map(|(path, _)| path)
         .collect();
     modules.sort_unstable();

@@ -18,10 +18,28 @@ const MOST_OUTPUT: usize = 4 << 20;
 /// The variables of this process that a tool may see: where programs, caches and the package index are and how to reach
 /// them. Credentials are not among them.
 const PASSED: [&str; 22] = [
-    "PATH", "HOME", "TMPDIR", "LANG", "TZ", "XDG_CACHE_HOME", "XDG_DATA_HOME", "NETRC",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
-    "LD_LIBRARY_PATH", "USER",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "TZ",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+    "NETRC",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "LD_LIBRARY_PATH",
+    "USER",
 ];
 
 /// A tool to run.
@@ -102,9 +120,7 @@ impl Tool {
         })
         .await;
         drop(group);
-        finished.unwrap_or_else(|_| {
-            Err(ImageError::TimedOut(format!("{name} did not end within {} seconds.", self.limit.as_secs())))
-        })
+        finished.unwrap_or_else(|_| Err(ImageError::TimedOut(format!("{name} did not end within {} seconds.", self.limit.as_secs()))))
     }
 }
 

@@ -146,10 +146,7 @@ mod tests {
         });
         let loader = loader(&flavors, Some("3.13.0"));
         assert_eq!(loader, Loader::Direct(vec!["scikit-learn==1.9.1".into()]));
-        assert_eq!(
-            lines(LOGGED, &loader),
-            ["cloudpickle==3.1.2", "numpy==2.4.6", "pandas==2.3.3", "scikit-learn==1.9.1", "scipy==1.17.1"]
-        );
+        assert_eq!(lines(LOGGED, &loader), ["cloudpickle==3.1.2", "numpy==2.4.6", "pandas==2.3.3", "scikit-learn==1.9.1", "scipy==1.17.1"]);
         assert_eq!(
             lines("mlflow", &loader),
             ["cloudpickle", "numpy", "pandas", "scikit-learn==1.9.1"],
@@ -169,10 +166,7 @@ mod tests {
     #[test]
     fn any_other_model_gets_mlflow_without_its_server() {
         let own = json!({"python_function": {"loader_module": "mlflow.pyfunc.model"}});
-        assert_eq!(
-            lines(LOGGED, &loader(&own, Some("3.13.0")))[1],
-            "mlflow-skinny==3.13.0",
-        );
+        assert_eq!(lines(LOGGED, &loader(&own, Some("3.13.0")))[1], "mlflow-skinny==3.13.0",);
         assert!(lines("numpy", &loader(&own, Some("3.9.0"))).contains(&"mlflow-skinny==3.9.0".to_owned()));
         assert!(lines("mlflow[extras]>=3,<4", &loader(&own, None)).contains(&"mlflow-skinny>=3,<4".to_owned()));
         let wrapped = json!({"python_function": {"loader_module": "my.loader"}, "sklearn": {}});

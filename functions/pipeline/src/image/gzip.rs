@@ -49,11 +49,7 @@ pub fn workers() -> usize {
 ///
 /// Gives what `produce` gave and the digests and sizes of both sides, taken on the way. The first error of either side
 /// ends both; `output` then holds an incomplete stream.
-pub fn compress<W, T, E>(
-    output: W,
-    workers: usize,
-    produce: impl FnOnce(&mut dyn Write) -> Result<T, E>,
-) -> Result<(T, Compressed), E>
+pub fn compress<W, T, E>(output: W, workers: usize, produce: impl FnOnce(&mut dyn Write) -> Result<T, E>) -> Result<(T, Compressed), E>
 where
     W: Write + Send,
     E: From<io::Error>,
@@ -217,10 +213,9 @@ mod tests {
 
     fn compressed(input: &[u8], workers: usize, piece: usize) -> (Vec<u8>, Compressed) {
         let mut output = Vec::new();
-        let ((), summary) = compress::<_, _, io::Error>(&mut output, workers, |sink| {
-            input.chunks(piece).try_for_each(|chunk| sink.write_all(chunk))
-        })
-        .unwrap();
+        let ((), summary) =
+            compress::<_, _, io::Error>(&mut output, workers, |sink| input.chunks(piece).try_for_each(|chunk| sink.write_all(chunk)))
+                .unwrap();
         (output, summary)
     }
 

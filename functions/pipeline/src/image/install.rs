@@ -161,9 +161,8 @@ impl Installation {
 
     /// What both calls have in common.
     fn arguments(&self, operation: &str, python: &Path) -> Vec<OsString> {
-        let mut arguments = ["pip", operation, "--no-config", "--color", "never", "--only-binary", ":all:", "--python"]
-            .map(OsString::from)
-            .to_vec();
+        let mut arguments =
+            ["pip", operation, "--no-config", "--color", "never", "--only-binary", ":all:", "--python"].map(OsString::from).to_vec();
         arguments.push(python.into());
         if let Some(platform) = &self.platform {
             arguments.extend(["--python-platform".into(), platform.into()]);
@@ -172,13 +171,7 @@ impl Installation {
     }
 
     fn uv(&self, arguments: Vec<OsString>, folder: &Path, limit: Duration) -> Tool {
-        Tool {
-            program: self.uv.clone(),
-            arguments,
-            environment: self.environment.clone(),
-            folder: folder.to_owned(),
-            limit,
-        }
+        Tool { program: self.uv.clone(), arguments, environment: self.environment.clone(), folder: folder.to_owned(), limit }
     }
 }
 

@@ -125,17 +125,13 @@ impl LayerContent {
                 Entry::Vacant(place) => drop(place.insert(Source::Node(Node::Folder))),
                 Entry::Occupied(taken) if matches!(taken.get(), Source::Node(Node::Folder)) => {}
                 Entry::Occupied(taken) => {
-                    return Err(ImageError::Refused(format!(
-                        "/{path} cannot be added to the image: /{} is not a folder.",
-                        taken.key()
-                    )));
+                    return Err(ImageError::Refused(format!("/{path} cannot be added to the image: /{} is not a folder.", taken.key())));
                 }
             }
         }
         match self.entries.entry(path.clone()) {
             Entry::Vacant(place) => drop(place.insert(source)),
-            Entry::Occupied(taken)
-                if matches!((taken.get(), &source), (Source::Node(Node::Folder), Source::Node(Node::Folder))) => {}
+            Entry::Occupied(taken) if matches!((taken.get(), &source), (Source::Node(Node::Folder), Source::Node(Node::Folder))) => {}
             Entry::Occupied(_) => {
                 return Err(ImageError::Refused(format!("/{path} would be in the image's layer twice.")));
             }
@@ -277,10 +273,8 @@ impl Read for Exactly<'_> {
         if wanted == 0 {
             return Ok(0);
         }
-        let read = self
-            .file
-            .read(&mut buffer[..wanted])
-            .map_err(|error| io::Error::other(ImageError::io("reading", self.location)(error)))?;
+        let read =
+            self.file.read(&mut buffer[..wanted]).map_err(|error| io::Error::other(ImageError::io("reading", self.location)(error)))?;
         if read == 0 {
             return Err(io::Error::other(self.changed()));
         }
@@ -383,11 +377,8 @@ mod tests {
         fs::hard_link(second.path().join("empty"), &copy).unwrap();
         fs::remove_file(second.path().join("empty")).unwrap();
         let layer = |folder: &tempfile::TempDir, workers| {
-            let content = LayerContent::new()
-                .bytes("opt/serveml/model.json", "{}")
-                .unwrap()
-                .folder("/opt/serveml/python", folder.path())
-                .unwrap();
+            let content =
+                LayerContent::new().bytes("opt/serveml/model.json", "{}").unwrap().folder("/opt/serveml/python", folder.path()).unwrap();
             content.write_with(io::sink(), workers).unwrap()
         };
         let expected = layer(&first, 1);

@@ -7,10 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
-use oci_spec::image::{
-    Arch, Descriptor, Digest, HistoryBuilder, ImageConfiguration, ImageManifest, ImageManifestBuilder, MediaType,
-    Os,
-};
+use oci_spec::image::{Arch, Descriptor, Digest, HistoryBuilder, ImageConfiguration, ImageManifest, ImageManifestBuilder, MediaType, Os};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,9 +47,9 @@ pub fn read_base(document: &[u8], architecture: &str) -> Result<BaseDocument, Im
         };
         let manifests = value["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
         let chosen = manifests.iter().find(of_platform).and_then(|entry| entry["digest"].as_str());
-        let manifest = chosen.filter(|text| digest::is_digest(text)).ok_or_else(|| {
-            ImageError::Base(format!("it has no image for linux/{architecture} among its {}", manifests.len()))
-        })?;
+        let manifest = chosen
+            .filter(|text| digest::is_digest(text))
+            .ok_or_else(|| ImageError::Base(format!("it has no image for linux/{architecture} among its {}", manifests.len())))?;
         return Ok(BaseDocument::Index { manifest: manifest.to_owned() });
     }
     Ok(BaseDocument::Image { configuration: image_manifest(document)?.config().digest().to_string() })
@@ -86,11 +83,7 @@ impl BaseImage {
         }
         let diff_ids = configuration.rootfs().diff_ids();
         if diff_ids.len() != manifest.layers().len() {
-            return refuse(format!(
-                "its manifest has {} layers and its configuration {}",
-                manifest.layers().len(),
-                diff_ids.len()
-            ));
+            return refuse(format!("its manifest has {} layers and its configuration {}", manifest.layers().len(), diff_ids.len()));
         }
         if let Some(wrong) = diff_ids.iter().find(|diff_id| !digest::is_digest(diff_id)) {
             return refuse(format!("its configuration names a layer \"{wrong}\", which is no SHA-256 digest"));
@@ -180,14 +173,7 @@ pub fn build(base: &BaseImage, specification: &ImageSpecification) -> Result<Ima
         .build()
         .map_err(|error| ImageError::Base(error.to_string()))?;
     let manifest = canonical(&manifest)?;
-    Ok(Image {
-        manifest_digest: digest::sha256(&manifest),
-        manifest,
-        configuration,
-        configuration_digest,
-        layer_digests,
-        size,
-    })
+    Ok(Image { manifest_digest: digest::sha256(&manifest), manifest, configuration, configuration_digest, layer_digests, size })
 }
 
 fn check(base: &BaseImage, specification: &ImageSpecification) -> Result<(), ImageError> {
@@ -265,9 +251,7 @@ fn image_manifest(document: &[u8]) -> Result<ImageManifest, ImageError> {
 /// A base's layer under its OCI media type.
 fn converted(layer: &Descriptor) -> Result<Descriptor, ImageError> {
     let media_type = match layer.media_type().as_ref() {
-        "application/vnd.oci.image.layer.v1.tar+gzip" | "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
-            MediaType::ImageLayerGzip
-        }
+        "application/vnd.oci.image.layer.v1.tar+gzip" | "application/vnd.docker.image.rootfs.diff.tar.gzip" => MediaType::ImageLayerGzip,
         "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => MediaType::ImageLayer,
         other => {
             return refuse(format!("its layer {} is of type {other}; Lambda takes plain and gzip archives", layer.digest()));
@@ -300,8 +284,7 @@ fn canonical(document: &impl Serialize) -> Result<Vec<u8>, ImageError> {
     fn sorted(value: Value) -> Value {
         match value {
             Value::Object(fields) => {
-                let fields: BTreeMap<String, Value> =
-                    fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+                let fields: BTreeMap<String, Value> = fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
                 Value::Object(fields.into_iter().collect())
             }
             Value::Array(values) => Value::Array(values.into_iter().map(sorted).collect()),
@@ -424,10 +407,7 @@ mod tests {
         assert_eq!(config["Entrypoint"], json!(["/opt/serveml/bin/model-server"]));
         assert_eq!(config.get("Cmd"), None);
         assert_eq!(config["WorkingDir"], "/");
-        assert_eq!(
-            config["Env"],
-            json!(["PATH=/var/lang/bin:/usr/bin", "SERVEML_PYTHON=/var/lang/bin/python3.11", "LANG=C.UTF-8"])
-        );
+        assert_eq!(config["Env"], json!(["PATH=/var/lang/bin:/usr/bin", "SERVEML_PYTHON=/var/lang/bin/python3.11", "LANG=C.UTF-8"]));
         assert_eq!(config["Labels"]["serveml.model-name"], "iris");
         assert_eq!(config["Labels"]["serveml.python-version"], "3.11");
         assert_eq!(configuration["rootfs"]["diff_ids"].as_array().unwrap().len(), 4);

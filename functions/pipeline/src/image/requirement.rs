@@ -61,9 +61,8 @@ fn read_line(line: &str) -> Result<Requirement, String> {
     if line.contains(['/', '\\']) || line.starts_with(['.', '~']) {
         return Err("is a path, which does not exist where the image is built".into());
     }
-    let requirement = Requirement::<VerbatimUrl>::from_str(line).map_err(|error| {
-        format!("is not a requirement: {}", error.to_string().lines().next().unwrap_or_default())
-    })?;
+    let requirement = Requirement::<VerbatimUrl>::from_str(line)
+        .map_err(|error| format!("is not a requirement: {}", error.to_string().lines().next().unwrap_or_default()))?;
     if matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) {
         return Err("points at a file, which does not exist where the image is built".into());
     }
@@ -90,13 +89,7 @@ mod tests {
         let read: Vec<String> = read(text).unwrap().iter().map(written).collect();
         assert_eq!(
             read,
-            [
-                "mlflow==3.13.0",
-                "cloudpickle==3.1.2",
-                "numpy==2.4.6",
-                "scikit-learn[a,b]>=1.9 ; python_full_version >= '3.9'",
-                "scipy"
-            ]
+            ["mlflow==3.13.0", "cloudpickle==3.1.2", "numpy==2.4.6", "scikit-learn[a,b]>=1.9 ; python_full_version >= '3.9'", "scipy"]
         );
     }
 

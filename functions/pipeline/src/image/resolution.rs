@@ -123,7 +123,8 @@ mod tests {
         assert_eq!(
             failure(text),
             Failure::Surroundings(
-                "Request failed after 3 retries in 5.7s Failed to fetch: https://host/simple/numpy/ Connection refused (os error 111)".into()
+                "Request failed after 3 retries in 5.7s Failed to fetch: https://host/simple/numpy/ Connection refused (os error 111)"
+                    .into()
             )
         );
         assert!(matches!(failure(""), Failure::Surroundings(_)));

@@ -39,9 +39,9 @@ pub fn read(root: &Path) -> Result<Vec<(String, Node)>, ImageError> {
         for entry in fs::read_dir(&folder).map_err(ImageError::io("listing", &folder))? {
             let entry = entry.map_err(ImageError::io("listing", &folder))?;
             let name = entry.file_name();
-            let name = name.to_str().ok_or_else(|| {
-                ImageError::Refused(format!("The name of {} is not UTF-8; rename the file.", entry.path().display()))
-            })?;
+            let name = name
+                .to_str()
+                .ok_or_else(|| ImageError::Refused(format!("The name of {} is not UTF-8; rename the file.", entry.path().display())))?;
             let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
             check_path(&path)?;
             let metadata = entry.metadata().map_err(ImageError::io("reading", &entry.path()))?;
@@ -54,10 +54,7 @@ pub fn read(root: &Path) -> Result<Vec<(String, Node)>, ImageError> {
             }
             found.push((path, node));
             if found.len() > MOST_ENTRIES {
-                return Err(ImageError::Refused(format!(
-                    "The folder {} holds more than {MOST_ENTRIES} entries.",
-                    root.display()
-                )));
+                return Err(ImageError::Refused(format!("The folder {} holds more than {MOST_ENTRIES} entries.", root.display())));
             }
         }
     }
@@ -82,9 +79,7 @@ fn node(root: &Path, location: &Path, path: &str, metadata: &Metadata) -> Result
 /// The system resolves it, since `a/..` is not where it looks to be when `a` is itself a link.
 fn link_target(root: &Path, location: &Path, path: &str) -> Result<String, ImageError> {
     let target = fs::read_link(location).map_err(ImageError::io("reading the link", location))?;
-    let refused = |reason: &str| {
-        Err(ImageError::Refused(format!("The link {path} -> {} {reason}.", target.display())))
-    };
+    let refused = |reason: &str| Err(ImageError::Refused(format!("The link {path} -> {} {reason}.", target.display())));
     if target.is_absolute() {
         return refused("is absolute and would lead elsewhere in the image");
     }

@@ -78,6 +78,7 @@ fn requirements_text(folder: &Path) -> Result<String> {
         Ok(metadata) if metadata.len() > LARGEST_REQUIREMENTS => {
             Err(Error::bad_request(format!("the model's requirements.txt has {} bytes; that is no list of packages", metadata.len())))
         }
-        Ok(_) => std::fs::read_to_string(&path).map_err(|error| Error::bad_request(format!("the model's requirements.txt cannot be read: {error}"))),
+        Ok(_) => std::fs::read_to_string(&path)
+            .map_err(|error| Error::bad_request(format!("the model's requirements.txt cannot be read: {error}"))),
     }
 }

@@ -32,7 +32,13 @@ pub async fn known(platform: &Platform, repository: &Repository, cache_key: &str
 ///
 /// # Errors
 /// `BadRequest` when the content cannot be put into an image; `Internal` when the disk or AWS fails.
-pub async fn make(platform: &Platform, repository: &Repository, work: &Path, content: LayerContent, cache_key: Option<&str>) -> Result<Layer> {
+pub async fn make(
+    platform: &Platform,
+    repository: &Repository,
+    work: &Path,
+    content: LayerContent,
+    cache_key: Option<&str>,
+) -> Result<Layer> {
     let archive = work.join(format!("layer-{}", shared::id::new_id()));
     let written = blocking(move || content.write_file(&archive).map_err(image_error)).await?;
     let layer = Layer {

@@ -36,10 +36,7 @@ impl ModelDescription {
         if !description["flavors"].is_object() {
             return Err(unusable("it names no flavors".to_owned()));
         }
-        Ok(Self {
-            flavors: description["flavors"].clone(),
-            mlflow_version: description["mlflow_version"].as_str().map(str::to_owned),
-        })
+        Ok(Self { flavors: description["flavors"].clone(), mlflow_version: description["mlflow_version"].as_str().map(str::to_owned) })
     }
 
     /// The framework in a word: the flavor that is not `python_function`.

@@ -29,7 +29,8 @@ pub async fn ensure(platform: &Platform, repository: &Repository, work: &Path) -
     let digest = blocking(move || {
         let mut file = std::fs::File::open(&hashed).map_err(|error| Error::internal("reading the model server's program", error))?;
         let mut hash = Sha256::new();
-        std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(|error| Error::internal("reading the model server's program", error))?;
+        std::io::copy(&mut file, &mut HashWriter(&mut hash))
+            .map_err(|error| Error::internal("reading the model server's program", error))?;
         Ok(hex::encode(hash.finalize()))
     })
     .await?;

@@ -51,8 +51,13 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Attempt> {
             job.attempt
         )));
     }
+    let store = platform.store()?;
+    if let Some(experiment) = &job.experiment_name {
+        // Made here and not by the script: two scripts that begin at once would both find it missing and both make it.
+        store.ensure_experiment(experiment).await?;
+    }
     let ticket = token::new_secret();
-    let job = platform.store()?.begin_attempt(&job.id, &token::hash(&ticket)).await?;
+    let job = store.begin_attempt(&job.id, &token::hash(&ticket)).await?;
     Ok(Attempt { job_id: job.id, ticket, attempt: job.attempt, runner })
 }
 

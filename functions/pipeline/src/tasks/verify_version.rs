@@ -24,7 +24,8 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     expect_ok("the question for its metadata", &metadata)?;
     match &metadata.body["example_inputs"] {
         Value::Null => {
-            super::say(platform, &job, 40, "The model has no input example and no signature: deployed after its health check alone").await?;
+            super::say(platform, &job, 40, "The model has no input example and no signature: deployed after its health check alone")
+                .await?;
         }
         inputs => {
             let prediction = ask("POST", "/predict", Some(&json!({ "inputs": inputs }))).await?;

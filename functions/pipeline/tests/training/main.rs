@@ -3,8 +3,8 @@
 
 mod environments;
 mod limits;
-mod output;
 mod outcomes;
+mod output;
 mod platform;
 mod tools;
 mod trouble;

@@ -11,10 +11,11 @@ mod remove;
 mod unpack;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 
@@ -23,6 +24,9 @@ pub use document::ImageDocuments;
 use crate::account::random_hex;
 use crate::ecr::Ecr;
 use crate::lambda::images::{Images, PreparedImage};
+
+/// An image that was prepared within this time is not pruned: the function that starts from it may be made right now.
+const GRACE: Duration = Duration::from_secs(600);
 
 /// An image as a root file system on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +101,10 @@ impl Containers {
         let image = self.made(&digest, &self.inner.folder.join("images").join(name(&digest)), |unfinished| {
             self.compose(repository, &documents, unfinished)
         })?;
+        // The folder's time says when it was last asked for.
+        File::open(&image)
+            .and_then(|folder| folder.set_modified(SystemTime::now()))
+            .map_err(|error| format!("{} could not be opened: {error}", image.display()))?;
         drop(reading);
         program::container(&digest, &image.join("rootfs"), &documents.configuration)
             .map_err(|reason| format!("The image {uri} cannot be started: {reason}"))
@@ -135,9 +143,8 @@ impl Containers {
         }
         let unfinished = self.inner.folder.join("unfinished").join(random_hex(8));
         fs::create_dir(&unfinished).map_err(|error| format!("{} could not be made: {error}", unfinished.display()))?;
-        let made = make(&unfinished).and_then(|()| {
-            fs::rename(&unfinished, place).map_err(|error| format!("{} could not be made: {error}", place.display()))
-        });
+        let made = make(&unfinished)
+            .and_then(|()| fs::rename(&unfinished, place).map_err(|error| format!("{} could not be made: {error}", place.display())));
         if made.is_err() {
             // The first error is the one to tell; the rest goes at the next start.
             let _ = remove::tree(&unfinished);
@@ -145,7 +152,7 @@ impl Containers {
         made.map(|()| place.to_owned())
     }
 
-    /// Removes the images that are not in use, and the layers that no image left needs.
+    /// Removes the images that are not in use and were not asked for lately, and the layers that no image left needs.
     ///
     /// `in_use` holds the digests of all images that a process runs from or may be started from.
     ///
@@ -158,7 +165,9 @@ impl Containers {
         let mut pruned = Pruned { images: 0, layers: 0 };
         for entry in fs::read_dir(self.inner.folder.join("images"))? {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(|name| used.contains(name)) {
+            // A time in the future, after the clock was set back, counts as now.
+            let age = SystemTime::now().duration_since(entry.metadata()?.modified()?).unwrap_or_default();
+            if age < GRACE || entry.file_name().to_str().is_some_and(|name| used.contains(name)) {
                 let layers: Vec<String> = serde_json::from_slice(&fs::read(entry.path().join("layers.json"))?)?;
                 needed.extend(layers.iter().map(|digest| name(digest).to_owned()));
             } else {

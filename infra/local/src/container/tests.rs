@@ -106,9 +106,7 @@ impl Store {
             "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|layer| digest(layer)).collect::<Vec<_>>() },
         });
         let blobs: Vec<Vec<u8>> = layers.iter().map(|layer| gzip(layer)).collect();
-        let descriptor = |bytes: &[u8], kind: &str| {
-            json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest(bytes), "size": bytes.len() })
-        };
+        let descriptor = |bytes: &[u8], kind: &str| json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest(bytes), "size": bytes.len() });
         let mut manifest = json!({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "layers": blobs.iter().map(|blob| descriptor(blob, "layer.v1.tar+gzip")).collect::<Vec<_>>(),
@@ -149,7 +147,8 @@ fn an_image_becomes_a_program_that_runs() {
         archive(&[(Directory, "opt/", ""), (Regular, "opt/model.json", "{}"), (Regular, "etc/base", "base")]),
         archive(&[(Directory, "opt/bin/", ""), (PROGRAM, "./opt/bin/run", script), (Symlink, "usr/bin/tool", "/opt/bin/run")]),
     ];
-    let config = json!({ "Entrypoint": ["/opt/bin/run", "one"], "Cmd": ["two"], "Env": ["GREETING=a=b", "PATH=/usr/bin"], "WorkingDir": "/opt" });
+    let config =
+        json!({ "Entrypoint": ["/opt/bin/run", "one"], "Cmd": ["two"], "Env": ["GREETING=a=b", "PATH=/usr/bin"], "WorkingDir": "/opt" });
     let uri = store.image(&layers, config);
     let container = store.containers.prepare(&uri).unwrap();
     assert_eq!(container.program, container.rootfs.join("opt/bin/run"));
@@ -302,7 +301,8 @@ fn damaged_images_are_refused() {
         configuration["rootfs"]["diff_ids"][0] = digest(b"other").into();
     });
     assert!(refusal(&other).contains("holds the archive"), "{}", refusal(&other));
-    let machine = store.image_with(std::slice::from_ref(&layer), start.clone(), |_, configuration| configuration["architecture"] = "s390x".into());
+    let machine =
+        store.image_with(std::slice::from_ref(&layer), start.clone(), |_, configuration| configuration["architecture"] = "s390x".into());
     assert!(refusal(&machine).contains("s390x"));
     let kind = store.image_with(std::slice::from_ref(&layer), start.clone(), |manifest, _| {
         manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd".into();
@@ -344,14 +344,24 @@ fn what_is_not_in_use_is_pruned() {
     let config = json!({ "Entrypoint": ["/bin/run"] });
     let uris = ["one", "two"].map(|text| store.image(&[base.clone(), archive(&[(Regular, "model", text)])], config.clone()));
     let [first, second] = uris.clone().map(|uri| store.containers.prepare(&uri).unwrap());
+    let nothing = HashSet::new();
+    assert_eq!(store.containers.prune(&nothing).unwrap(), Pruned { images: 0, layers: 0 }, "they were made just now");
+    let long_ago = |container: &Container| {
+        let folder = container.rootfs.parent().unwrap();
+        File::open(folder).unwrap().set_modified(SystemTime::now() - GRACE - Duration::from_secs(5)).unwrap();
+    };
+    long_ago(&first);
+    long_ago(&second);
     let in_use = HashSet::from([second.digest.clone()]);
     assert_eq!(store.containers.prune(&in_use).unwrap(), Pruned { images: 1, layers: 1 });
     assert!(!first.rootfs.exists());
     assert_eq!(store.read(&second, "model").as_deref(), Some("two"));
     assert!(second.program.is_file(), "the shared layer is still there");
     assert_eq!(store.containers.prepare(&uris[0]).unwrap(), first, "and the other image can come back");
-    assert_eq!(store.containers.prune(&HashSet::new()).unwrap(), Pruned { images: 2, layers: 3 });
-    assert_eq!(store.containers.prune(&HashSet::new()).unwrap(), Pruned { images: 0, layers: 0 });
+    assert_eq!(store.containers.prune(&nothing).unwrap(), Pruned { images: 1, layers: 1 }, "the other was asked for again");
+    long_ago(&first);
+    assert_eq!(store.containers.prune(&nothing).unwrap(), Pruned { images: 1, layers: 2 });
+    assert_eq!(fs::read_dir(store.folder.join("layers")).unwrap().count(), 0);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::io::Write;
 use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 
+use super::Ecr;
 use super::document::{self, OCI_MANIFEST};
 use super::errors::failed;
-use super::Ecr;
 use crate::aws_error::AwsError;
 
 /// What a base image says.
@@ -48,9 +48,8 @@ impl Ecr {
             "rootfs": { "type": "layers", "diff_ids": [document::digest(&archive)] },
         });
         let configuration = configuration.to_string().into_bytes();
-        let descriptor = |media_type: &str, digest: String, bytes: &[u8]| {
-            json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
-        };
+        let descriptor =
+            |media_type: &str, digest: String, bytes: &[u8]| json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() });
         // The blobs are stored under the images' lock no more than `PutImage` checks them: they are new, hence spared.
         let configuration_digest = found.store(&configuration).map_err(failed(storing))?;
         let layer_digest = found.store(&layer).map_err(failed(storing))?;

@@ -30,14 +30,11 @@ impl Manifest {
 
     /// Reads a manifest; `media_type` is what the caller says it is, if anything.
     pub fn read(text: &str, media_type: Option<&str>) -> Result<Self, AwsError> {
-        let refused = |reason: String| {
-            invalid(format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{reason}'"))
-        };
+        let refused = |reason: String| invalid(format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{reason}'"));
         if text.len() > LARGEST {
             return Err(refused("at most 4194304 bytes".into()));
         }
-        let manifest: ImageManifest =
-            serde_json::from_str(text).map_err(|error| refused(format!("a manifest of one image: {error}")))?;
+        let manifest: ImageManifest = serde_json::from_str(text).map_err(|error| refused(format!("a manifest of one image: {error}")))?;
         if manifest.schema_version() != 2 {
             return Err(refused("schema version 2".into()));
         }

@@ -51,7 +51,9 @@ impl Downloads for Ecr {
         Box::pin(async move {
             let path = asked?;
             let answered = answer(path, range.as_deref()).await;
-            Some(answered.unwrap_or_else(|_| json_response(StatusCode::INTERNAL_SERVER_ERROR, "{\"message\":\"The layer cannot be read\"}")))
+            Some(
+                answered.unwrap_or_else(|_| json_response(StatusCode::INTERNAL_SERVER_ERROR, "{\"message\":\"The layer cannot be read\"}")),
+            )
         })
     }
 }

@@ -14,10 +14,7 @@ pub(super) fn invalid(message: impl Into<String>) -> AwsError {
 }
 
 pub(super) fn repository_not_found(name: &str) -> AwsError {
-    error(
-        "RepositoryNotFoundException",
-        format!("The repository with name '{name}' does not exist in the registry with id '{ACCOUNT_ID}'"),
-    )
+    error("RepositoryNotFoundException", format!("The repository with name '{name}' does not exist in the registry with id '{ACCOUNT_ID}'"))
 }
 
 /// A fault of the disk; names what was being done.

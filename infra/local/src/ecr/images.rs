@@ -80,7 +80,9 @@ impl Ecr {
         if let Some(tag) = &request.image_tag
             && !is_tag(tag)
         {
-            return Err(invalid(format!("Invalid parameter at 'imageTag' failed to satisfy constraint: 'must satisfy regular expression [a-zA-Z0-9_][a-zA-Z0-9._-]{{0,127}}': '{tag}'")));
+            return Err(invalid(format!(
+                "Invalid parameter at 'imageTag' failed to satisfy constraint: 'must satisfy regular expression [a-zA-Z0-9_][a-zA-Z0-9._-]{{0,127}}': '{tag}'"
+            )));
         }
         let digest = document::digest(request.image_manifest.as_bytes());
         if let Some(told) = request.image_digest.as_ref().filter(|told| **told != digest) {
@@ -250,9 +252,9 @@ fn check_blobs(repository: &Repository, manifest: &Manifest) -> Result<(), AwsEr
         ));
     }
     match manifest.blobs.iter().find(|(digest, size)| repository.blob_size(digest) != Some(*size)) {
-        Some((digest, size)) => Err(invalid(format!(
-            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'the size of {digest} is not {size}'"
-        ))),
+        Some((digest, size)) => {
+            Err(invalid(format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'the size of {digest} is not {size}'")))
+        }
         None => Ok(()),
     }
 }
@@ -273,7 +275,9 @@ fn with_image(
         let tagged = tag.map(|tag| format!(" and tag '{tag}'")).unwrap_or_default();
         return Err(error(
             "ImageAlreadyExistsException",
-            format!("Image with digest '{digest}'{tagged} already exists in the repository with name '{name}' in registry with id '{ACCOUNT_ID}'"),
+            format!(
+                "Image with digest '{digest}'{tagged} already exists in the repository with name '{name}' in registry with id '{ACCOUNT_ID}'"
+            ),
         ));
     }
     let mut new = images.clone();
@@ -283,7 +287,9 @@ fn with_image(
         if repository.settings().image_tag_mutability == "IMMUTABLE" {
             return Err(error(
                 "ImageTagAlreadyExistsException",
-                format!("The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the repository is immutable."),
+                format!(
+                    "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the repository is immutable."
+                ),
             ));
         }
         holder.tags.remove(tag);
@@ -361,7 +367,9 @@ impl TagStatus {
             None | Some("ANY") => Ok(Self::Any),
             Some("TAGGED") => Ok(Self::Tagged),
             Some("UNTAGGED") => Ok(Self::Untagged),
-            Some(other) => Err(invalid(format!("Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'TAGGED, UNTAGGED or ANY', not '{other}'"))),
+            Some(other) => Err(invalid(format!(
+                "Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'TAGGED, UNTAGGED or ANY', not '{other}'"
+            ))),
         }
     }
 
@@ -407,7 +415,5 @@ fn check_count(ids: &[ImageIdentifier]) -> Result<(), AwsError> {
 
 fn is_tag(tag: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (1..=128).contains(&tag.len())
-        && is_word(tag.as_bytes()[0])
-        && tag.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
+    (1..=128).contains(&tag.len()) && is_word(tag.as_bytes()[0]) && tag.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
 }

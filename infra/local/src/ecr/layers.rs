@@ -58,7 +58,9 @@ impl Ecr {
         if repository.blob_size(digest).is_none() {
             return Err(error(
                 "LayersNotFoundException",
-                format!("The layer with digest '{digest}' does not exist in the repository with name '{name}' in the registry with id '{ACCOUNT_ID}'"),
+                format!(
+                    "The layer with digest '{digest}' does not exist in the repository with name '{name}' in the registry with id '{ACCOUNT_ID}'"
+                ),
             ));
         }
         Ok(json!({ "downloadUrl": self.download_url(name, digest), "layerDigest": digest }))

@@ -124,8 +124,7 @@ impl JsonService for Ecr {
         let (registry, operation) = (self.clone(), operation.to_owned());
         Box::pin(async move {
             let handled = tokio::task::spawn_blocking(move || {
-                let body = serde_json::from_slice(&body)
-                    .map_err(|error| errors::invalid(format!("The request is not JSON: {error}")))?;
+                let body = serde_json::from_slice(&body).map_err(|error| errors::invalid(format!("The request is not JSON: {error}")))?;
                 Ecr::handle(&registry, &operation, body)
             })
             .await;

@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Ecr;
 use super::errors::{error, failed, invalid, repository_not_found};
 use super::repository::{Repository, Settings, now_milliseconds};
-use super::Ecr;
 use crate::account::{ACCOUNT_ID, arn, random_hex};
 use crate::aws_error::AwsError;
 
@@ -66,8 +66,7 @@ impl Ecr {
     /// # Errors
     /// `InvalidParameterException` for a name that is none; `ServerException`.
     pub fn ensure_repository(&self, name: &str, image_tag_mutability: Option<&str>) -> Result<(), AwsError> {
-        let request =
-            CreateRepository { repository_name: name.to_owned(), image_tag_mutability: image_tag_mutability.map(str::to_owned) };
+        let request = CreateRepository { repository_name: name.to_owned(), image_tag_mutability: image_tag_mutability.map(str::to_owned) };
         match self.create_repository(request) {
             Err(error) if error.code == "RepositoryAlreadyExistsException" => Ok(()),
             other => other.map(drop),
@@ -95,11 +94,8 @@ impl Ecr {
                 format!("The repository with name '{name}' already exists in the registry with id '{ACCOUNT_ID}'"),
             ));
         }
-        let settings = Settings {
-            repository_name: name.clone(),
-            created_at: now_milliseconds() as f64 / 1000.0,
-            image_tag_mutability: mutability,
-        };
+        let settings =
+            Settings { repository_name: name.clone(), created_at: now_milliseconds() as f64 / 1000.0, image_tag_mutability: mutability };
         let repository = Repository::create(&self.inner.folder, settings).map_err(failed("making the repository"))?;
         let described = self.described(&repository);
         repositories.insert(name, Arc::new(repository));
@@ -137,7 +133,9 @@ impl Ecr {
         if !images.is_empty() && !request.force {
             return Err(error(
                 "RepositoryNotEmptyException",
-                format!("The repository with name '{name}' in registry with id '{ACCOUNT_ID}' cannot be deleted because it still contains images"),
+                format!(
+                    "The repository with name '{name}' in registry with id '{ACCOUNT_ID}' cannot be deleted because it still contains images"
+                ),
             ));
         }
         let described = self.described(&repository);

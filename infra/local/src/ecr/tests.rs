@@ -105,7 +105,12 @@ fn repositories_are_made_described_and_deleted() {
     let first = call(&ecr, "DescribeRepositories", json!({ "maxResults": 3 }));
     let rest = call(&ecr, "DescribeRepositories", json!({ "maxResults": 3, "nextToken": first["nextToken"] }));
     let names = |page: &Value| {
-        page["repositories"].as_array().unwrap().iter().map(|found| found["repositoryName"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        page["repositories"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| found["repositoryName"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!([names(&first), names(&rest)].concat(), ["a/blobs/sha256", "models", "team", "team/models"]);
     assert_eq!(rest.get("nextToken"), None);
@@ -217,7 +222,13 @@ fn an_image_needs_its_blobs_and_its_digest() {
     let mut size: Value = serde_json::from_str(&text).unwrap();
     size["layers"][0]["size"] = 1.into();
     assert_eq!(refusal(&ecr, "PutImage", request(&size.to_string())).code, "InvalidParameterException");
-    for wrong in ["not json", "{}", "{\"schemaVersion\":2}", &text.replace("\"schemaVersion\":2", "\"schemaVersion\":1"), &text.replace("image.manifest", "image.index")] {
+    for wrong in [
+        "not json",
+        "{}",
+        "{\"schemaVersion\":2}",
+        &text.replace("\"schemaVersion\":2", "\"schemaVersion\":1"),
+        &text.replace("image.manifest", "image.index"),
+    ] {
         assert_eq!(refusal(&ecr, "PutImage", request(wrong)).code, "InvalidParameterException", "{wrong}");
     }
     let mut other = request(&text);
@@ -250,7 +261,8 @@ fn images_are_read_by_tag_and_by_digest() {
     };
     check(&ecr);
     check(&open(folder.path()));
-    let accepted = json!({ "repositoryName": NAME, "imageIds": [{ "imageTag": "live" }], "acceptedMediaTypes": [document::DOCKER_MANIFEST] });
+    let accepted =
+        json!({ "repositoryName": NAME, "imageIds": [{ "imageTag": "live" }], "acceptedMediaTypes": [document::DOCKER_MANIFEST] });
     assert_eq!(call(&ecr, "BatchGetImage", accepted)["failures"][0]["failureCode"], "ImageNotFound");
 
     let described = call(&ecr, "DescribeImages", json!({ "repositoryName": NAME, "imageIds": [{ "imageTag": "next" }] }));
@@ -263,10 +275,7 @@ fn images_are_read_by_tag_and_by_digest() {
     assert_eq!(ecr.resolve(NAME, "live").unwrap(), first);
     assert_eq!(ecr.resolve(NAME, &second).unwrap(), second);
     assert!(ecr.resolve(NAME, "none").unwrap_err().contains("'none'"));
-    assert_eq!(
-        ecr.parse_uri("000000000000.dkr.ecr.us-east-1.amazonaws.com/team/models@sha256:0").unwrap(),
-        (NAME, "sha256:0")
-    );
+    assert_eq!(ecr.parse_uri("000000000000.dkr.ecr.us-east-1.amazonaws.com/team/models@sha256:0").unwrap(), (NAME, "sha256:0"));
     assert_eq!(ecr.parse_uri("000000000000.dkr.ecr.us-east-1.amazonaws.com/a:b").unwrap(), ("a", "b"));
     assert!(ecr.parse_uri("docker.io/a:b").is_err());
     assert!(ecr.parse_uri("000000000000.dkr.ecr.us-east-1.amazonaws.com/a").is_err());

@@ -67,15 +67,8 @@ impl Uploads {
         let id = crate::account::random_hex(16);
         let path = self.folder.join(&id);
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let upload = Upload {
-            file,
-            path,
-            hash: Sha256::new(),
-            size: 0,
-            too_small: false,
-            last_part: SMALLEST_PART,
-            changed: Instant::now(),
-        };
+        let upload =
+            Upload { file, path, hash: Sha256::new(), size: 0, too_small: false, last_part: SMALLEST_PART, changed: Instant::now() };
         let mut all = self.all();
         all.retain(|_, upload| {
             // One that is locked is being added to right now.
@@ -130,7 +123,10 @@ impl Ecr {
             .map_err(|error| invalid(format!("Invalid parameter at 'layerPartBlob' failed to satisfy constraint: 'base64': {error}")))?;
         let mut upload = upload.lock().unwrap_or_else(PoisonError::into_inner);
         let wrong = |reason: String| {
-            error("InvalidLayerPartException", format!("{reason} (upload '{}' of repository '{}')", request.upload_id, request.repository_name))
+            error(
+                "InvalidLayerPartException",
+                format!("{reason} (upload '{}' of repository '{}')", request.upload_id, request.repository_name),
+            )
         };
         let length = bytes.len() as u64;
         if request.part_first_byte != upload.size {
@@ -140,7 +136,10 @@ impl Ecr {
             return Err(wrong(format!("A part has 1 to {LARGEST_PART} bytes, not {length}")));
         }
         if request.part_last_byte.checked_sub(request.part_first_byte) != Some(length - 1) {
-            return Err(wrong(format!("The part has {length} bytes, not those from {} to {}", request.part_first_byte, request.part_last_byte)));
+            return Err(wrong(format!(
+                "The part has {length} bytes, not those from {} to {}",
+                request.part_first_byte, request.part_last_byte
+            )));
         }
         if upload.size + length > LARGEST_LAYER {
             return Err(wrong(format!("A layer has at most {LARGEST_LAYER} bytes")));
@@ -194,7 +193,12 @@ fn complete(repository: &Repository, upload: &Upload, told: &str) -> Result<(), 
         }
     };
     let exists = || {
-        error("LayerAlreadyExistsException", format!("The image layer with digest '{told}' already exists in the repository with name '{name}' in the registry with id '{ACCOUNT_ID}'"))
+        error(
+            "LayerAlreadyExistsException",
+            format!(
+                "The image layer with digest '{told}' already exists in the repository with name '{name}' in the registry with id '{ACCOUNT_ID}'"
+            ),
+        )
     };
     upload.file.sync_all().map_err(failed("storing the layer"))?;
     // Held against the garbage collection and against a second upload of the same layer.

@@ -196,8 +196,7 @@ fn is_text(headers: &HeaderMap) -> bool {
     }
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return true };
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence.starts_with("text/")
-        || matches!(essence.as_str(), "application/json" | "application/xml" | "application/javascript")
+    essence.starts_with("text/") || matches!(essence.as_str(), "application/json" | "application/xml" | "application/javascript")
 }
 
 #[cfg(test)]

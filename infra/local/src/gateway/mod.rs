@@ -74,13 +74,7 @@ impl Gateway {
         response
     }
 
-    async fn route(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        request_id: &str,
-        function: &mut Option<String>,
-    ) -> Response<Body> {
+    async fn route(&self, request: Request<Incoming>, peer: SocketAddr, request_id: &str, function: &mut Option<String>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let Some(found) = self.routes.find(parts.method.as_str(), parts.uri.path()) else {
             return message(StatusCode::NOT_FOUND, "Not Found");

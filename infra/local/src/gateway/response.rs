@@ -36,8 +36,7 @@ pub fn from_output(payload: &Bytes) -> Result<Response<Body>, String> {
     let output: Output = match serde_json::from_slice(payload) {
         Ok(output) => output,
         Err(error) => {
-            let has_status =
-                is_object && serde_json::from_slice::<Probe>(payload).is_ok_and(|probe| probe.status_code.is_some());
+            let has_status = is_object && serde_json::from_slice::<Probe>(payload).is_ok_and(|probe| probe.status_code.is_some());
             if has_status {
                 return Err(format!("its output is not an answer in payload format 2.0: {error}"));
             }

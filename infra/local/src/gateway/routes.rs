@@ -203,13 +203,8 @@ mod tests {
 
     #[test]
     fn the_most_specific_route_wins() {
-        let routes = routes(&[
-            ("ANY", "/{proxy+}"),
-            ("GET", "/pets/{proxy+}"),
-            ("GET", "/pets/{id}"),
-            ("ANY", "/pets/{id}"),
-            ("GET", "/pets/dog"),
-        ]);
+        let routes =
+            routes(&[("ANY", "/{proxy+}"), ("GET", "/pets/{proxy+}"), ("GET", "/pets/{id}"), ("ANY", "/pets/{id}"), ("GET", "/pets/dog")]);
         assert_eq!(key(&routes, "GET", "/pets/dog"), Some("GET /pets/dog"));
         assert_eq!(key(&routes, "GET", "/pets/cat"), Some("GET /pets/{id}"));
         assert_eq!(key(&routes, "POST", "/pets/cat"), Some("ANY /pets/{id}"));

@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::Lambda;
 use super::model::{Code, Version};
 use super::runtime_api::{Delivery, RuntimeApi};
-use super::Lambda;
 use crate::logs::{EVENT_LIMIT, Logs};
 use crate::supervise::{self, Lifeline};
 
@@ -25,6 +25,9 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a process has between being asked to stop and being killed.
 const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// How long the last lines of a process that is gone are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How much of the log's end Lambda gives back with an answer.
 const LOG_TAIL: usize = 4096;
@@ -84,12 +87,7 @@ impl Environment {
         ended: impl FnOnce(u64) + Send + 'static,
     ) -> Result<Arc<Self>, StartFailure> {
         let id = lambda.next_environment_id();
-        let stream = format!(
-            "{}/[{}]{}",
-            jiff::Timestamp::now().strftime("%Y/%m/%d"),
-            version.version,
-            crate::account::random_hex(16)
-        );
+        let stream = format!("{}/[{}]{}", jiff::Timestamp::now().strftime("%Y/%m/%d"), version.version, crate::account::random_hex(16));
         let configuration = &version.configuration;
         let output = Arc::new(Output {
             logs: Arc::clone(&lambda.logs),
@@ -135,7 +133,8 @@ impl Environment {
             watched.dead.store(true, Ordering::SeqCst);
             // What it wrote last belongs into the log before anybody hears of its end.
             for reader in readers.into_iter().flatten() {
-                let _ = reader.await;
+                // Where the system cannot find all that came of it, something may still hold the other end.
+                let _ = tokio::time::timeout(LAST_WORDS, reader).await;
             }
             api.close(&describe_end(status.as_ref().ok())).await;
             stop_api.cancel();
@@ -290,22 +289,14 @@ impl Lambda {
                 let folder = task_root.is_dir().then(|| task_root.clone());
                 (self.program.clone(), Some(program.into()), Vec::new(), folder)
             }
-            Code::Image { uri, resolved_uri, .. } => {
-                let prepared = self.images.prepare(resolved_uri.as_ref().unwrap_or(uri)).await?;
+            Code::Image { resolved_uri, .. } => {
+                let prepared = self.images.prepare(resolved_uri).await?;
                 image_variables = prepared.environment;
                 let arguments = prepared.arguments.into_iter().map(Into::into).collect();
                 (prepared.program, None, arguments, Some(prepared.folder))
             }
         };
-        let environment = self.common.variables(
-            function,
-            version,
-            runtime_api,
-            log_stream,
-            provisioned,
-            &layers,
-            &image_variables,
-        );
+        let environment = self.common.variables(function, version, runtime_api, log_stream, provisioned, &layers, &image_variables);
         let supervisor = self.supervisor.clone();
         Ok(supervise::Command { supervisor, program, name, arguments, environment, folder, grace: stop_grace() })
     }

@@ -50,9 +50,9 @@ impl EventQueue {
 impl Lambda {
     /// Queues an invocation (type `Event`). When this returns, it survives the cloud; it runs at least once.
     pub async fn queue(self: &Arc<Self>, target: &Qualified, payload: Bytes) -> Result<(), AwsError> {
-        let known = self.function(&target.name).is_some_and(|function| {
-            function.choose_version(target.label()).is_some_and(|label| function.version(label).is_some())
-        });
+        let known = self
+            .function(&target.name)
+            .is_some_and(|function| function.choose_version(target.label()).is_some_and(|label| function.version(label).is_some()));
         if !known {
             return Err(super::invocation::not_found(&self.common.region, target));
         }
@@ -64,9 +64,9 @@ impl Lambda {
             queued_at: jiff::Timestamp::now().as_millisecond(),
         };
         let path = self.events.folder.join(format!("{}.json", uuid::Uuid::now_v7()));
-        store(&path, &queued).await.map_err(|error| {
-            AwsError::new(500, "ServiceException", format!("The event could not be queued: {error}"))
-        })?;
+        store(&path, &queued)
+            .await
+            .map_err(|error| AwsError::new(500, "ServiceException", format!("The event could not be queued: {error}")))?;
         self.drive(path, queued);
         Ok(())
     }

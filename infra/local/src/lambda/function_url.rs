@@ -49,9 +49,8 @@ impl Lambda {
             match TcpListener::bind(("127.0.0.1", port)).await {
                 Ok(listener) => self.serve_url(&name, &qualifier, listener),
                 Err(error) => {
-                    self.console.problem(format!(
-                        "http://localhost:{port}/ of {name} is not served yet, another program has the port: {error}"
-                    ));
+                    self.console
+                        .problem(format!("http://localhost:{port}/ of {name} is not served yet, another program has the port: {error}"));
                     let lambda = Arc::clone(self);
                     let stop = self.stop.clone();
                     tokio::spawn(async move {
@@ -110,13 +109,7 @@ impl Lambda {
         }
     }
 
-    async fn answer_url(
-        self: &Arc<Self>,
-        name: &str,
-        qualifier: &str,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Body> {
+    async fn answer_url(self: &Arc<Self>, name: &str, qualifier: &str, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let start = Instant::now();
         let Some(function) = self.function(name) else { return message(StatusCode::NOT_FOUND, "Not Found") };
         let Some(url) = function.urls.get(qualifier) else { return message(StatusCode::NOT_FOUND, "Not Found") };
@@ -131,9 +124,8 @@ impl Lambda {
                 let mut response = if url.auth_type != "NONE" {
                     message(StatusCode::FORBIDDEN, "Forbidden")
                 } else if !is_public(&function, qualifier) {
-                    self.console.problem(format!(
-                        "{name}'s URL is forbidden, as on AWS: no permission lets * call lambda:InvokeFunctionUrl"
-                    ));
+                    self.console
+                        .problem(format!("{name}'s URL is forbidden, as on AWS: no permission lets * call lambda:InvokeFunctionUrl"));
                     message(StatusCode::FORBIDDEN, "Forbidden")
                 } else {
                     self.invoke_url(name, qualifier, url.port, request, peer).await

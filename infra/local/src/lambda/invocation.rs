@@ -101,8 +101,7 @@ impl Lambda {
             };
             let (sender, outcome) = oneshot::channel();
             let deadline = jiff::Timestamp::now().as_millisecond() + timeout.as_millis() as i64;
-            let delivery =
-                Delivery { request_id: request_id.clone(), payload, deadline, arn: arn.clone(), outcome: sender };
+            let delivery = Delivery { request_id: request_id.clone(), payload, deadline, arn: arn.clone(), outcome: sender };
             if let Err(back) = environment.deliver(delivery) {
                 // It ended just now, or its process never asked for this one's predecessor.
                 environment.kill();
@@ -117,13 +116,9 @@ impl Lambda {
             };
             let log_tail = environment.log_tail();
             let invocation = match outcome {
-                Ok(Outcome::Response(payload)) => Invocation {
-                    payload,
-                    function_error: None,
-                    executed_version: version.version.clone(),
-                    request_id,
-                    log_tail,
-                },
+                Ok(Outcome::Response(payload)) => {
+                    Invocation { payload, function_error: None, executed_version: version.version.clone(), request_id, log_tail }
+                }
                 Ok(Outcome::Error(payload)) => Invocation {
                     payload,
                     function_error: Some("Unhandled"),
@@ -184,8 +179,7 @@ fn check_state(version: &Version) -> Result<(), AwsError> {
         State::Failed(..) => "Failed",
     };
     let what = if version.version == LATEST { "The function" } else { "The version" };
-    let message =
-        format!("The operation cannot be performed at this time. {what} is currently in the following state: {state}");
+    let message = format!("The operation cannot be performed at this time. {what} is currently in the following state: {state}");
     Err(AwsError::new(409, "ResourceConflictException", message))
 }
 

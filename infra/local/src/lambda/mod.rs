@@ -145,9 +145,8 @@ impl Lambda {
         let mut digests = std::collections::HashSet::new();
         for function in self.registry.all() {
             for version in std::iter::once(&function.latest).chain(function.versions.values()) {
-                if let Code::Image { uri, resolved_uri, .. } = &version.configuration.code {
-                    let uri = resolved_uri.as_ref().unwrap_or(uri);
-                    digests.extend(uri.split_once('@').map(|(_, digest)| digest.to_owned()));
+                if let Code::Image { resolved_uri, .. } = &version.configuration.code {
+                    digests.extend(resolved_uri.split_once('@').map(|(_, digest)| digest.to_owned()));
                 }
             }
         }
@@ -158,8 +157,7 @@ impl Lambda {
     pub async fn shutdown(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stop.cancel();
-        let pools: Vec<Arc<Pool>> =
-            self.pools.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, pool)| pool).collect();
+        let pools: Vec<Arc<Pool>> = self.pools.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, pool)| pool).collect();
         for pool in &pools {
             pool.kill();
         }

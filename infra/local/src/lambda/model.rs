@@ -100,10 +100,8 @@ pub enum Code {
     Image {
         /// As it was given: with a tag or a digest.
         uri: String,
-        /// With its digest, once that is known.
-        resolved_uri: Option<String>,
-        /// Entry point, command and folder in place of the image's own (`ImageConfig`).
-        overrides: Value,
+        /// With its digest.
+        resolved_uri: String,
     },
 }
 
@@ -240,9 +238,8 @@ impl Code {
                 let digest = sha2::Sha256::digest(task_root.to_string_lossy().as_bytes());
                 base64::engine::general_purpose::STANDARD.encode(digest)
             }
-            Self::Image { uri, resolved_uri, .. } => {
-                let uri = resolved_uri.as_ref().unwrap_or(uri);
-                uri.rsplit_once("@sha256:").map(|(_, digest)| digest.to_owned()).unwrap_or_default()
+            Self::Image { resolved_uri, .. } => {
+                resolved_uri.rsplit_once("@sha256:").map(|(_, digest)| digest.to_owned()).unwrap_or_default()
             }
         }
     }

@@ -59,9 +59,7 @@ impl Pool {
             }
             receiver
         };
-        receiver.await.unwrap_or_else(|_| {
-            Err(StartFailure::new("Runtime.Shutdown", "the laptop cloud is stopping"))
-        })
+        receiver.await.unwrap_or_else(|_| Err(StartFailure::new("Runtime.Shutdown", "the laptop cloud is stopping")))
     }
 
     /// Gives an environment back after an invocation.

@@ -34,9 +34,8 @@ impl Qualified {
             Some((name, qualifier)) => (name, Some(qualifier)),
             None => (rest, None),
         };
-        let plain = |part: &str| {
-            !part.is_empty() && part.len() <= 140 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_$".contains(c))
-        };
+        let plain =
+            |part: &str| !part.is_empty() && part.len() <= 140 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_$".contains(c));
         let qualifier = match (inline, separate) {
             (Some(inline), Some(separate)) if inline != separate => {
                 let message = "The derived qualifier from the function name does not match the specified qualifier.";

@@ -31,6 +31,7 @@ impl Common {
     ///
     /// `image` are an image's own variables; `layers` the folders of the function's layers, whose programs come first.
     /// A container function gets no key and no address of the AWS APIs: what it runs came from elsewhere.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the environment, and there is one caller")]
     pub fn variables(
         &self,
         function: &str,
@@ -78,12 +79,7 @@ impl Common {
     }
 
     /// The variables of a build's process: its own, and what lets it call AWS.
-    pub fn build_variables(
-        &self,
-        own: &BTreeMap<String, String>,
-        temporary: &Path,
-        layers: &[PathBuf],
-    ) -> Vec<(OsString, OsString)> {
+    pub fn build_variables(&self, own: &BTreeMap<String, String>, temporary: &Path, layers: &[PathBuf]) -> Vec<(OsString, OsString)> {
         let mut variables = self.base(temporary);
         variables.extend(self.aws_access().map(|(name, value)| (name.into(), value.into())));
         for (name, value) in [("AWS_REGION", &self.region), ("AWS_DEFAULT_REGION", &self.region)] {
@@ -133,8 +129,15 @@ fn inherited(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     matches!(
         upper.as_str(),
-        "HOME" | "HTTP_PROXY" | "HTTPS_PROXY" | "ALL_PROXY" | "NO_PROXY" | "SSL_CERT_FILE" | "SSL_CERT_DIR"
-            | "REQUESTS_CA_BUNDLE" | "CURL_CA_BUNDLE"
+        "HOME"
+            | "HTTP_PROXY"
+            | "HTTPS_PROXY"
+            | "ALL_PROXY"
+            | "NO_PROXY"
+            | "SSL_CERT_FILE"
+            | "SSL_CERT_DIR"
+            | "REQUESTS_CA_BUNDLE"
+            | "CURL_CA_BUNDLE"
     ) || (upper.starts_with("PIP_") && name == upper)
         || (upper.starts_with("UV_") && name == upper)
 }

@@ -81,8 +81,7 @@ impl Logs {
     pub fn append(&self, group: &str, stream: &str, function: &str, message: &str) {
         let message = cut(message, EVENT_LIMIT);
         self.console.output(function, message);
-        let event =
-            LogEvent { stream: stream.to_owned(), timestamp: jiff::Timestamp::now().as_millisecond(), message: message.to_owned() };
+        let event = LogEvent { stream: stream.to_owned(), timestamp: jiff::Timestamp::now().as_millisecond(), message: message.to_owned() };
         let subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for subscription in subscriptions.iter().filter(|subscription| subscription.wants(group, message)) {
             if let Err(error) = subscription.push(&event) {

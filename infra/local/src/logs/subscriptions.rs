@@ -40,6 +40,9 @@ const ATTEMPTS: u32 = 12;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Where a batch of events ends in the file, and its events by stream.
+type Batch = (u64, BTreeMap<String, Vec<Value>>);
+
 /// A subscription and the events that wait for it.
 #[derive(Debug)]
 pub struct Subscription {
@@ -135,8 +138,8 @@ impl Subscription {
     }
 
     /// The next events by stream, and where they end in the file.
-    fn next_batch(&self, console: &Console) -> Option<(u64, BTreeMap<String, Vec<Value>>)> {
-        let read = || -> io::Result<Option<(u64, BTreeMap<String, Vec<Value>>)>> {
+    fn next_batch(&self, console: &Console) -> Option<Batch> {
+        let read = || -> io::Result<Option<Batch>> {
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if waiting.sent >= waiting.length {
                 return Ok(None);
@@ -324,13 +327,10 @@ mod tests {
         let receiver: Arc<dyn Invoke> = Arc::new(Receiver { failures: Mutex::new(2), payloads });
         let stop = CancellationToken::new();
         let subscription = Arc::new(Subscription::open(folder.path(), &filter()).unwrap());
-        let task = tokio::spawn(
-            Arc::clone(&subscription).deliver(receiver, Console::start(false, true), stop.clone()),
-        );
+        let task = tokio::spawn(Arc::clone(&subscription).deliver(receiver, Console::start(false, true), stop.clone()));
         let message = unpack(&received.recv().await.unwrap());
         assert_eq!(message["logGroup"], "/models");
-        let texts: Vec<&str> =
-            message["logEvents"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
+        let texts: Vec<&str> = message["logEvents"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
         assert_eq!(texts, ["one", "two"]);
         subscription.push(&event("three")).unwrap();
         let message = unpack(&received.recv().await.unwrap());

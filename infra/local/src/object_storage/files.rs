@@ -73,12 +73,8 @@ impl Files {
         let file = crate::account::random_hex(16);
         let path = self.path(&file);
         tokio::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).await?;
-        let mut written = Written {
-            piece: Piece { file, size: 0 },
-            path: Some(path.clone()),
-            md5: [0; 16],
-            checksums: s3s::dto::Checksum::default(),
-        };
+        let mut written =
+            Written { piece: Piece { file, size: 0 }, path: Some(path.clone()), md5: [0; 16], checksums: s3s::dto::Checksum::default() };
         let mut output = tokio::io::BufWriter::with_capacity(CHUNK, tokio::fs::File::create_new(&path).await?);
         let (mut md5, mut hasher) = (Md5::new(), hasher);
         let mut body = std::pin::pin!(body);

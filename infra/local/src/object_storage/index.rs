@@ -116,10 +116,7 @@ impl Index {
     }
 
     /// Runs something on the index, aside from the asynchronous tasks.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
-    ) -> io::Result<T> {
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> io::Result<T> {
         let connection = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)))
             .await
@@ -153,8 +150,7 @@ impl Index {
             let mut freed = Vec::new();
             for key in &keys {
                 let removed = "DELETE FROM objects WHERE bucket = ?1 AND key = ?2 RETURNING files";
-                let files: Option<String> =
-                    transaction.query_row(removed, params![bucket, key], |row| row.get(0)).optional()?;
+                let files: Option<String> = transaction.query_row(removed, params![bucket, key], |row| row.get(0)).optional()?;
                 freed.extend(files.into_iter().flat_map(|files| pieces(&files)));
             }
             transaction.commit()?;
@@ -271,13 +267,7 @@ impl Index {
     }
 }
 
-fn replace(
-    transaction: &Transaction,
-    bucket: &str,
-    key: &str,
-    object: &Stored,
-    condition: &Condition,
-) -> Result<Option<Vec<Piece>>> {
+fn replace(transaction: &Transaction, bucket: &str, key: &str, object: &Stored, condition: &Condition) -> Result<Option<Vec<Piece>>> {
     let before = get(transaction, bucket, key)?;
     let holds = match &before {
         Some(before) => !condition.absent && condition.tag.as_ref().is_none_or(|tag| before.tag == *tag),
@@ -288,15 +278,7 @@ fn replace(
     }
     transaction.execute(
         "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
-            bucket,
-            key,
-            json(&object.pieces),
-            object.size as i64,
-            object.tag,
-            object.modified,
-            json(&object.attributes)
-        ],
+        params![bucket, key, json(&object.pieces), object.size as i64, object.tag, object.modified, json(&object.attributes)],
     )?;
     Ok(Some(before.map(|before| before.pieces).unwrap_or_default()))
 }
@@ -328,9 +310,8 @@ fn list(
     let mut statement = connection.prepare_cached(query)?;
     'pages: loop {
         let left = count + 1 - listing.objects.len() - listing.prefixes.len();
-        let rows = statement.query_map(params![bucket, prefix, position, end, left as i64], |row| {
-            Ok((row.get::<_, String>(0)?, stored(row, 1)?))
-        })?;
+        let rows = statement
+            .query_map(params![bucket, prefix, position, end, left as i64], |row| Ok((row.get::<_, String>(0)?, stored(row, 1)?)))?;
         let mut seen = 0;
         for row in rows {
             let (key, object) = row?;
@@ -368,11 +349,7 @@ fn upload(connection: &Connection, id: &str) -> Result<Option<Upload>> {
     let query = "SELECT bucket, key, attributes FROM uploads WHERE id = ?1";
     let read = |row: &Row| {
         let attributes: String = row.get(2)?;
-        Ok(Upload {
-            bucket: row.get(0)?,
-            key: row.get(1)?,
-            attributes: serde_json::from_str(&attributes).unwrap_or_default(),
-        })
+        Ok(Upload { bucket: row.get(0)?, key: row.get(1)?, attributes: serde_json::from_str(&attributes).unwrap_or_default() })
     };
     connection.query_row(query, params![id], read).optional()
 }
@@ -380,9 +357,8 @@ fn upload(connection: &Connection, id: &str) -> Result<Option<Upload>> {
 fn parts(connection: &Connection, id: &str) -> Result<Vec<Part>> {
     let mut statement =
         connection.prepare_cached("SELECT number, file, size, tag, modified FROM parts WHERE upload = ?1 ORDER BY number")?;
-    let rows = statement.query_map(params![id], |row| {
-        Ok(Part { number: row.get(0)?, piece: piece(row, 1)?, tag: row.get(3)?, modified: row.get(4)? })
-    })?;
+    let rows = statement
+        .query_map(params![id], |row| Ok(Part { number: row.get(0)?, piece: piece(row, 1)?, tag: row.get(3)?, modified: row.get(4)? }))?;
     rows.collect()
 }
 

@@ -110,10 +110,7 @@ impl S3 for Operations {
         Ok(S3Response::new(HeadBucketOutput::default()))
     }
 
-    async fn get_bucket_location(
-        &self,
-        req: S3Request<GetBucketLocationInput>,
-    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+    async fn get_bucket_location(&self, req: S3Request<GetBucketLocationInput>) -> S3Result<S3Response<GetBucketLocationOutput>> {
         self.bucket(&req.input.bucket)?;
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
@@ -212,8 +209,7 @@ impl S3 for Operations {
         let input = req.input;
         let object = self.object(&input.bucket, &input.key).await?;
         check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let checksum =
-            if input.checksum_mode.is_some() { stored_checksum(&object.attributes) } else { Checksum::default() };
+        let checksum = if input.checksum_mode.is_some() { stored_checksum(&object.attributes) } else { Checksum::default() };
         let attributes = object.attributes;
         Ok(S3Response::new(HeadObjectOutput {
             content_length: i64::try_from(object.size).ok(),
@@ -264,9 +260,11 @@ impl S3 for Operations {
         check_copy(&source, input.copy_source_if_match.as_ref(), input.copy_source_if_none_match.as_ref())?;
         // A file belongs to one object, so the bytes are copied; together, if they were in pieces.
         let body = StreamingBlob::wrap(self.files.read(&source.pieces, 0..source.size));
-        let written = self.files.write(body, ChecksumHasher::default()).await.map_err(|error| {
-            s3_error!(InternalError, "The object could not be copied: {error}")
-        })?;
+        let written = self
+            .files
+            .write(body, ChecksumHasher::default())
+            .await
+            .map_err(|error| s3_error!(InternalError, "The object could not be copied: {error}"))?;
         let mut attributes = source.attributes;
         if input.metadata_directive.as_ref().is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE) {
             attributes = Attributes {
@@ -283,11 +281,7 @@ impl S3 for Operations {
         let object = Stored { size: written.size(), pieces: vec![written.keep()], tag: tag.clone(), modified, attributes };
         let freed = self.index.put(&input.bucket, &input.key, object, Condition::default()).await.map_err(internal)?;
         self.files.remove(freed.unwrap_or_default()).await;
-        let result = CopyObjectResult {
-            e_tag: Some(ETag::Strong(tag)),
-            last_modified: Some(timestamp(modified)),
-            ..Default::default()
-        };
+        let result = CopyObjectResult { e_tag: Some(ETag::Strong(tag)), last_modified: Some(timestamp(modified)), ..Default::default() };
         Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
     }
 
@@ -485,10 +479,7 @@ impl S3 for Operations {
         }))
     }
 
-    async fn abort_multipart_upload(
-        &self,
-        req: S3Request<AbortMultipartUploadInput>,
-    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    async fn abort_multipart_upload(&self, req: S3Request<AbortMultipartUploadInput>) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         self.upload(&req.input.upload_id, &req.input.bucket, &req.input.key).await?;
         let freed = self.index.abort(&req.input.upload_id).await.map_err(internal)?;
         self.files.remove(freed).await;
@@ -597,8 +588,7 @@ fn checksum(list: &[(&'static str, String)]) -> Checksum {
 }
 
 fn stored_checksum(attributes: &Attributes) -> Checksum {
-    let list: Vec<(&'static str, String)> =
-        present(CHECKSUMS.map(|name| (name, attributes.checksums.get(name).cloned())));
+    let list: Vec<(&'static str, String)> = present(CHECKSUMS.map(|name| (name, attributes.checksums.get(name).cloned())));
     checksum(&list)
 }
 

@@ -93,12 +93,7 @@ pub fn spawn(command: &Command) -> io::Result<Process> {
         supervisor.current_dir(folder);
     }
     let mut child = tokio::process::Command::from(supervisor).spawn()?;
-    Ok(Process {
-        stdout: child.stdout.take(),
-        stderr: child.stderr.take(),
-        child,
-        lifeline: Lifeline(Arc::new(Mutex::new(Some(writer)))),
-    })
+    Ok(Process { stdout: child.stdout.take(), stderr: child.stderr.take(), child, lifeline: Lifeline(Arc::new(Mutex::new(Some(writer)))) })
 }
 
 impl Process {
@@ -117,6 +112,3 @@ impl Process {
         self.child.wait().await
     }
 }
-
-#[cfg(test)]
-pub(crate) use supervisor::descendants_of;

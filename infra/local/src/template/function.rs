@@ -95,7 +95,13 @@ impl Function {
         let line = properties.line();
         let owner = format!("function {logical_id}'s");
         properties.accept(&[
-            "FunctionName", "Policies", "Role", "PermissionsBoundary", "AssumeRolePolicyDocument", "Tags", "Tracing",
+            "FunctionName",
+            "Policies",
+            "Role",
+            "PermissionsBoundary",
+            "AssumeRolePolicyDocument",
+            "Tags",
+            "Tracing",
             "PropagateTags",
         ]);
         expect(&properties, "PackageType", &["Zip"], "Zip")?;
@@ -114,8 +120,7 @@ impl Function {
             return Err(Refusal::new(line, format!("{owner} CodeUri must be a folder of the project, not {code}")));
         }
         let program = code_path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let program =
-            program.ok_or_else(|| Refusal::new(line, format!("{owner} CodeUri {code} names no folder")))?;
+        let program = program.ok_or_else(|| Refusal::new(line, format!("{owner} CodeUri {code} names no folder")))?;
         let ephemeral_storage = match properties.inner("EphemeralStorage")? {
             None => 512,
             Some(inner) => {
@@ -228,8 +233,7 @@ fn read_route(properties: Properties, context: &Context) -> Result<Route, Refusa
     let timeout = properties.number("TimeoutInMillis", 50, 30_000)?.map(Duration::from_millis);
     let method = properties.text("Method")?.unwrap_or_else(|| "ANY".into()).to_uppercase();
     let path = properties.text("Path")?.unwrap_or_else(|| "$default".into());
-    let known_method =
-        ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD"];
+    let known_method = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD"];
     if !known_method.contains(&method.as_str()) {
         return Err(Refusal::new(line, format!("{method} is not a method of an HTTP API")));
     }
@@ -244,20 +248,16 @@ fn read_route(properties: Properties, context: &Context) -> Result<Route, Refusa
 
 fn read_schedule(properties: Properties, default_name: String, scheduler: bool) -> Result<Schedule, Refusal> {
     let line = properties.line();
-    let expression = if scheduler {
-        properties.text("ScheduleExpression")?
-    } else {
-        properties.text("Schedule")?
-    };
+    let expression = if scheduler { properties.text("ScheduleExpression")? } else { properties.text("Schedule")? };
     let expression = expression.ok_or_else(|| Refusal::new(line, "a schedule needs its expression"))?;
     let every = parse_rate(&expression).ok_or_else(|| {
         Refusal::new(line, format!("the schedule {expression} cannot be honoured; the laptop cloud has rate(n minutes|hours|days)"))
     })?;
     let input = match properties.node("Input") {
         None => None,
-        Some(Node { data: Data::Scalar { text, .. }, line, .. }) => Some(
-            serde_json::from_str(text).map_err(|error| Refusal::new(*line, format!("Input is not JSON: {error}")))?,
-        ),
+        Some(Node { data: Data::Scalar { text, .. }, line, .. }) => {
+            Some(serde_json::from_str(text).map_err(|error| Refusal::new(*line, format!("Input is not JSON: {error}")))?)
+        }
         Some(node) => Some(node.to_json()),
     };
     let state = properties.text("State")?.map(|state| state.eq_ignore_ascii_case("ENABLED"));

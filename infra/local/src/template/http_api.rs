@@ -33,8 +33,15 @@ impl HttpApi {
     /// Reads the API from its resolved properties.
     pub fn read(properties: Properties) -> Result<Self, Refusal> {
         properties.accept(&[
-            "Name", "Description", "Tags", "DefaultRouteSettings", "RouteSettings", "AccessLogSettings",
-            "FailOnWarnings", "PropagateTags", "DisableExecuteApiEndpoint",
+            "Name",
+            "Description",
+            "Tags",
+            "DefaultRouteSettings",
+            "RouteSettings",
+            "AccessLogSettings",
+            "FailOnWarnings",
+            "PropagateTags",
+            "DisableExecuteApiEndpoint",
         ]);
         expect(&properties, "StageName", &["$default"], "$default")?;
         let cors = match properties.node("CorsConfiguration") {

@@ -101,14 +101,7 @@ impl Identities<'_> {
     }
 
     /// What `!GetAtt` of a resource gives.
-    pub fn attribute(
-        &self,
-        resolver: &Resolver,
-        logical: &str,
-        attribute: &str,
-        line: usize,
-        depth: usize,
-    ) -> Result<String, Refusal> {
+    pub fn attribute(&self, resolver: &Resolver, logical: &str, attribute: &str, line: usize, depth: usize) -> Result<String, Refusal> {
         let declared = match self.find(logical, line)? {
             Found::Resource(declared) => declared,
             Found::GeneratedRole if attribute == "Arn" => return Ok(self.role_arn(&self.generated_name(logical))),
@@ -124,21 +117,13 @@ impl Identities<'_> {
             (ResourceKind::StateMachine, "Name") => name(),
             (ResourceKind::Bucket, "DomainName" | "RegionalDomainName") => Ok(format!("{}.s3.amazonaws.com", name()?)),
             (ResourceKind::Repository, "RepositoryUri") => Ok(self.repository_uri(&name()?)),
-            (ResourceKind::LayerVersion, "LayerVersionArn") | (_, "Arn") => {
-                self.arn(resolver, logical, declared, depth)
-            }
+            (ResourceKind::LayerVersion, "LayerVersionArn") | (_, "Arn") => self.arn(resolver, logical, declared, depth),
             _ => Err(no_attribute(logical, attribute, line)),
         }
     }
 
     /// A resource's physical name.
-    pub fn name(
-        &self,
-        resolver: &Resolver,
-        logical: &str,
-        declared: Declared,
-        depth: usize,
-    ) -> Result<String, Refusal> {
+    pub fn name(&self, resolver: &Resolver, logical: &str, declared: Declared, depth: usize) -> Result<String, Refusal> {
         let named = declared.kind.name_property().and_then(|property| declared.properties?.get(property));
         if let Some(node) = named
             && let Some(resolved) = resolver.resolve_at(node, depth + 1)?
@@ -172,10 +157,7 @@ impl Identities<'_> {
             ResourceKind::Role => self.role_arn(&name),
             ResourceKind::Policy => format!("arn:aws:iam::{ACCOUNT_ID}:policy/{name}"),
             ResourceKind::Alarm => arn("cloudwatch", region, &format!("alarm:{name}")),
-            ResourceKind::HttpApi
-            | ResourceKind::SubscriptionFilter
-            | ResourceKind::Permission
-            | ResourceKind::BucketPolicy => name,
+            ResourceKind::HttpApi | ResourceKind::SubscriptionFilter | ResourceKind::Permission | ResourceKind::BucketPolicy => name,
         })
     }
 

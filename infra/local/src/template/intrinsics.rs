@@ -95,8 +95,7 @@ impl Resolver<'_> {
                 let path = match &argument.data {
                     Data::Scalar { text, .. } => text.clone(),
                     Data::Sequence(parts) => {
-                        let parts: Result<Vec<String>, Refusal> =
-                            parts.iter().map(|part| self.text_at(part, depth)).collect();
+                        let parts: Result<Vec<String>, Refusal> = parts.iter().map(|part| self.text_at(part, depth)).collect();
                         parts?.join(".")
                     }
                     Data::Mapping(_) => return Err(Refusal::new(line, "GetAtt takes a resource and an attribute")),
@@ -115,10 +114,8 @@ impl Resolver<'_> {
             }
             "Select" => {
                 let [index, list] = self.arguments::<2>(argument, "Select", "an index and a list")?;
-                let index: usize = self
-                    .text_at(index, depth)?
-                    .parse()
-                    .map_err(|_| Refusal::new(line, "Select needs a number as its index"))?;
+                let index: usize =
+                    self.text_at(index, depth)?.parse().map_err(|_| Refusal::new(line, "Select needs a number as its index"))?;
                 let list = self.list_at(list, depth)?;
                 let count = list.len();
                 list.into_iter()
@@ -141,11 +138,9 @@ impl Resolver<'_> {
             }
             "FindInMap" => {
                 let [map, first, second] = self.arguments::<3>(argument, "FindInMap", "a map and two keys")?;
-                let (map, first, second) =
-                    (self.text_at(map, depth)?, self.text_at(first, depth)?, self.text_at(second, depth)?);
+                let (map, first, second) = (self.text_at(map, depth)?, self.text_at(first, depth)?, self.text_at(second, depth)?);
                 let found = self.mappings.and_then(|maps| maps.get(&map)?.get(&first)?.get(&second));
-                let found = found
-                    .ok_or_else(|| Refusal::new(line, format!("the mapping {map} has no value for {first}, {second}")))?;
+                let found = found.ok_or_else(|| Refusal::new(line, format!("the mapping {map} has no value for {first}, {second}")))?;
                 self.resolve_at(found, depth)
             }
             "Base64" => {
@@ -169,12 +164,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn arguments<'n, const COUNT: usize>(
-        &self,
-        node: &'n Node,
-        function: &str,
-        what: &str,
-    ) -> Result<[&'n Node; COUNT], Refusal> {
+    fn arguments<'n, const COUNT: usize>(&self, node: &'n Node, function: &str, what: &str) -> Result<[&'n Node; COUNT], Refusal> {
         let items: Vec<&Node> = match &node.data {
             Data::Sequence(items) => items.iter().collect(),
             _ => Vec::new(),
@@ -189,9 +179,7 @@ impl Resolver<'_> {
             "AWS::AccountId" => ACCOUNT_ID.to_owned(),
             "AWS::Partition" => "aws".to_owned(),
             "AWS::StackName" => settings.stack_name.clone(),
-            "AWS::StackId" => {
-                crate::account::arn("cloudformation", &settings.region, &format!("stack/{}/laptop", settings.stack_name))
-            }
+            "AWS::StackId" => crate::account::arn("cloudformation", &settings.region, &format!("stack/{}/laptop", settings.stack_name)),
             "AWS::URLSuffix" => "amazonaws.com".to_owned(),
             _ => {
                 if let Some(value) = self.parameters.get(name) {
@@ -295,12 +283,28 @@ impl Resolver<'_> {
 fn function_of(node: &Node) -> Option<(String, Node)> {
     if let Some(tag) = &node.tag {
         let known = [
-            "Ref", "Sub", "GetAtt", "Join", "If", "Equals", "And", "Or", "Not", "Condition", "Select", "Split",
-            "FindInMap", "Base64", "ImportValue", "GetAZs", "Cidr", "Transform", "Length", "ToJsonString",
+            "Ref",
+            "Sub",
+            "GetAtt",
+            "Join",
+            "If",
+            "Equals",
+            "And",
+            "Or",
+            "Not",
+            "Condition",
+            "Select",
+            "Split",
+            "FindInMap",
+            "Base64",
+            "ImportValue",
+            "GetAZs",
+            "Cidr",
+            "Transform",
+            "Length",
+            "ToJsonString",
         ];
-        return known.contains(&tag.as_str()).then(|| {
-            (tag.clone(), Node { line: node.line, tag: None, data: node.data.clone() })
-        });
+        return known.contains(&tag.as_str()).then(|| (tag.clone(), Node { line: node.line, tag: None, data: node.data.clone() }));
     }
     match &node.data {
         Data::Mapping(entries) => match entries.as_slice() {

@@ -64,13 +64,9 @@ impl Template {
         overrides: &BTreeMap<String, String>,
         integration_timeout: Duration,
     ) -> Result<Self, TemplateError> {
-        let place = |refusal: Refusal| TemplateError {
-            file: path.display().to_string(),
-            line: refusal.line,
-            message: refusal.message,
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| place(Refusal::new(1, format!("the template cannot be read: {error}"))))?;
+        let place = |refusal: Refusal| TemplateError { file: path.display().to_string(), line: refusal.line, message: refusal.message };
+        let text =
+            std::fs::read_to_string(path).map_err(|error| place(Refusal::new(1, format!("the template cannot be read: {error}"))))?;
         let project = path.parent().unwrap_or(Path::new("."));
         read(&text, project, settings, overrides, integration_timeout).map_err(place)
     }
@@ -109,8 +105,7 @@ fn read(
         present.push((key, kind, properties));
     }
     let mut template = Template::default();
-    let apis: Vec<&Key> =
-        present.iter().filter(|(_, kind, _)| *kind == ResourceKind::HttpApi).map(|(key, ..)| *key).collect();
+    let apis: Vec<&Key> = present.iter().filter(|(_, kind, _)| *kind == ResourceKind::HttpApi).map(|(key, ..)| *key).collect();
     if let [_, second, ..] = apis.as_slice() {
         return Err(Refusal::new(second.line, "the laptop cloud serves one HTTP API; this is the second"));
     }
@@ -157,11 +152,7 @@ fn read(
             ResourceKind::SubscriptionFilter => {
                 template.subscriptions.push(SubscriptionFilter::read(name, reader)?);
             }
-            ResourceKind::Permission
-            | ResourceKind::Policy
-            | ResourceKind::Role
-            | ResourceKind::BucketPolicy
-            | ResourceKind::Alarm => {}
+            ResourceKind::Permission | ResourceKind::Policy | ResourceKind::Role | ResourceKind::BucketPolicy | ResourceKind::Alarm => {}
         }
     }
     template.outputs = read_outputs(root.get("Outputs"), &resolver)?;
@@ -174,8 +165,17 @@ fn check_sections(root: &Node) -> Result<(), Refusal> {
         return Err(Refusal::new(root.line, "a template is a mapping with Resources"));
     };
     let known = [
-        "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Mappings", "Conditions",
-        "Globals", "Resources", "Outputs", "Rules",
+        "AWSTemplateFormatVersion",
+        "Transform",
+        "Description",
+        "Metadata",
+        "Parameters",
+        "Mappings",
+        "Conditions",
+        "Globals",
+        "Resources",
+        "Outputs",
+        "Rules",
     ];
     if let Some((key, _)) = entries.iter().find(|(key, _)| !known.contains(&key.name.as_str())) {
         return Err(Refusal::new(key.line, format!("{} is not a section of a template", key.name)));
@@ -198,23 +198,25 @@ fn check_resource(key: &Key, resource: &Node) -> Result<ResourceKind, Refusal> {
         return Err(Refusal::new(resource.line, format!("resource {} must be a mapping", key.name)));
     };
     let known = [
-        "Type", "Properties", "Condition", "DependsOn", "Metadata", "DeletionPolicy", "UpdateReplacePolicy",
-        "CreationPolicy", "UpdatePolicy",
+        "Type",
+        "Properties",
+        "Condition",
+        "DependsOn",
+        "Metadata",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "CreationPolicy",
+        "UpdatePolicy",
     ];
     if let Some((other, _)) = entries.iter().find(|(other, _)| !known.contains(&other.name.as_str())) {
         return Err(Refusal::new(other.line, format!("{} cannot stand in resource {}", other.name, key.name)));
     }
     let type_node = resource.get("Type").ok_or_else(|| Refusal::new(key.line, format!("resource {} has no Type", key.name)))?;
     let type_name = type_node.scalar().unwrap_or_default();
-    ResourceKind::of(type_name).ok_or_else(|| {
-        Refusal::new(type_node.line, format!("the laptop cloud has no {type_name} ({})", key.name))
-    })
+    ResourceKind::of(type_name).ok_or_else(|| Refusal::new(type_node.line, format!("the laptop cloud has no {type_name} ({})", key.name)))
 }
 
-fn read_parameters(
-    node: Option<&Node>,
-    overrides: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Node>, Refusal> {
+fn read_parameters(node: Option<&Node>, overrides: &BTreeMap<String, String>) -> Result<BTreeMap<String, Node>, Refusal> {
     let entries: &[(Key, Node)] = match node {
         Some(Node { data: Data::Mapping(entries), .. }) => entries,
         _ => &[],

@@ -89,9 +89,7 @@ impl Node {
             Data::Scalar { text, plain: false } => Value::String(text.clone()),
             Data::Scalar { text, plain: true } => plain_scalar(text),
             Data::Sequence(items) => Value::Array(items.iter().map(Node::to_json).collect()),
-            Data::Mapping(entries) => {
-                Value::Object(entries.iter().map(|(key, value)| (key.name.clone(), value.to_json())).collect())
-            }
+            Data::Mapping(entries) => Value::Object(entries.iter().map(|(key, value)| (key.name.clone(), value.to_json())).collect()),
         }
     }
 }
@@ -143,13 +141,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn node<'input>(
-        &mut self,
-        event: Event<'input>,
-        span: &Span,
-        events: &mut Events<'input>,
-        depth: usize,
-    ) -> Result<Node, Refusal> {
+    fn node<'input>(&mut self, event: Event<'input>, span: &Span, events: &mut Events<'input>, depth: usize) -> Result<Node, Refusal> {
         let line = line(span);
         if depth > MAXIMUM_DEPTH {
             return Err(Refusal::new(line, format!("values are nested deeper than {MAXIMUM_DEPTH} levels")));
@@ -221,10 +213,7 @@ mod tests {
     #[test]
     fn plain_scalars_become_numbers_and_truth_values_but_quoted_ones_stay_text() {
         let node = Node::parse("[1, 1.5, true, ~, \"1\", 000000000000, 2023-01-01, provided.al2023]").unwrap();
-        assert_eq!(
-            node.to_json(),
-            serde_json::json!([1, 1.5, true, null, "1", "000000000000", "2023-01-01", "provided.al2023"])
-        );
+        assert_eq!(node.to_json(), serde_json::json!([1, 1.5, true, null, "1", "000000000000", "2023-01-01", "provided.al2023"]));
     }
 
     #[test]

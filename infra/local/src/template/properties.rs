@@ -65,10 +65,7 @@ impl<'a> Properties<'a> {
         let Some(node) = self.node(name) else { return Ok(None) };
         match node.scalar().and_then(|text| text.parse::<u64>().ok()) {
             Some(number) if (minimum..=maximum).contains(&number) => Ok(Some(number)),
-            _ => Err(Refusal::new(
-                node.line,
-                format!("{} {name} must be a whole number from {minimum} to {maximum}", self.owner),
-            )),
+            _ => Err(Refusal::new(node.line, format!("{} {name} must be a whole number from {minimum} to {maximum}", self.owner))),
         }
     }
 

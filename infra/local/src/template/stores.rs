@@ -52,9 +52,17 @@ impl Table {
             }
         };
         properties.accept(&[
-            "TableName", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "SSESpecification",
-            "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "TableClass", "Tags",
-            "ContributorInsightsSpecification", "WarmThroughput",
+            "TableName",
+            "BillingMode",
+            "ProvisionedThroughput",
+            "OnDemandThroughput",
+            "SSESpecification",
+            "PointInTimeRecoverySpecification",
+            "DeletionProtectionEnabled",
+            "TableClass",
+            "Tags",
+            "ContributorInsightsSpecification",
+            "WarmThroughput",
         ]);
         properties.finish()?;
         Ok(Self { name, create_request: request, time_to_live })
@@ -64,8 +72,15 @@ impl Table {
 /// Reads `AWS::S3::Bucket`: only its name matters here. Encryption, access blocks and lifecycle rules are AWS's.
 pub fn read_bucket(name: String, line: usize, properties: Properties) -> Result<String, Refusal> {
     properties.accept(&[
-        "BucketName", "BucketEncryption", "PublicAccessBlockConfiguration", "LifecycleConfiguration",
-        "OwnershipControls", "Tags", "CorsConfiguration", "AccessControl", "LoggingConfiguration",
+        "BucketName",
+        "BucketEncryption",
+        "PublicAccessBlockConfiguration",
+        "LifecycleConfiguration",
+        "OwnershipControls",
+        "Tags",
+        "CorsConfiguration",
+        "AccessControl",
+        "LoggingConfiguration",
     ]);
     properties.finish()?;
     let allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "-.".contains(character);
@@ -78,8 +93,13 @@ pub fn read_bucket(name: String, line: usize, properties: Properties) -> Result<
 /// Reads `AWS::ECR::Repository`: only its name matters here.
 pub fn read_repository(name: String, properties: Properties) -> Result<String, Refusal> {
     properties.accept(&[
-        "RepositoryName", "ImageScanningConfiguration", "EncryptionConfiguration", "LifecyclePolicy",
-        "RepositoryPolicyText", "EmptyOnDelete", "Tags",
+        "RepositoryName",
+        "ImageScanningConfiguration",
+        "EncryptionConfiguration",
+        "LifecyclePolicy",
+        "RepositoryPolicyText",
+        "EmptyOnDelete",
+        "Tags",
     ]);
     expect(&properties, "ImageTagMutability", &["MUTABLE", "IMMUTABLE"], "MUTABLE")?;
     properties.finish()?;

@@ -83,10 +83,7 @@ fn a_template_is_read_and_resolved() {
     assert_eq!((function.timeout, function.memory_size), (10, 256));
     assert_eq!(function.environment["TABLE"], "demo-Table");
     assert_eq!(function.environment["URL"], "http://localhost:8000");
-    assert_eq!(
-        function.environment["SELF"],
-        "demo/arn:aws:dynamodb:eu-west-1:000000000000:table/demo-Table/${literal}"
-    );
+    assert_eq!(function.environment["SELF"], "demo/arn:aws:dynamodb:eu-west-1:000000000000:table/demo-Table/${literal}");
     assert_eq!(function.environment["ROLE"], "arn:aws:iam::000000000000:role/demo-HealthRole");
     assert_eq!(function.environment["NAME"], "a-demo-bucket");
     assert_eq!(function.routes[0].method, "GET");

@@ -23,13 +23,7 @@ pub struct StateMachine {
 
 impl StateMachine {
     /// Reads a state machine and the file that defines it.
-    pub fn read(
-        logical_id: &str,
-        name: String,
-        arn: String,
-        properties: Properties,
-        project: &Path,
-    ) -> Result<Self, Refusal> {
+    pub fn read(logical_id: &str, name: String, arn: String, properties: Properties, project: &Path) -> Result<Self, Refusal> {
         properties.accept(&["Name", "Role", "Policies", "Logging", "Tracing", "Tags", "PermissionsBoundary", "PropagateTags"]);
         expect(&properties, "Type", &["STANDARD"], "STANDARD")?;
         let substitutions = properties.text_map("DefinitionSubstitutions")?;
@@ -88,8 +82,13 @@ impl Layer {
     /// Reads a layer from its resolved properties.
     pub fn read(arn: String, properties: Properties, project: &Path) -> Result<Self, Refusal> {
         properties.accept(&[
-            "LayerName", "Description", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo",
-            "RetentionPolicy", "PublishLambdaVersion",
+            "LayerName",
+            "Description",
+            "CompatibleRuntimes",
+            "CompatibleArchitectures",
+            "LicenseInfo",
+            "RetentionPolicy",
+            "PublishLambdaVersion",
         ]);
         let content = properties.required_text("ContentUri")?;
         let line = properties.node("ContentUri").map_or(properties.line(), |node| node.line);

@@ -96,12 +96,12 @@ impl Store {
             }
             self.restore_texts(&mut items).await?;
             for (key, experiment) in keys.into_iter().zip(items) {
-                if filling.is_over() {
+                let matches = search.matches(&experiment);
+                if filling.ends_before(matches) {
                     return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                 }
-                filling.read += 1;
                 position.after = key;
-                if search.matches(&experiment) {
+                if matches {
                     let size = 400 + size_of(&experiment.tags);
                     filling.push(experiment, size);
                 }

@@ -111,12 +111,12 @@ impl Store {
                 break;
             }
             for (key, model) in keys.into_iter().zip(self.with_metrics(items).await?) {
-                if in_order && filling.is_over() {
+                let matches = search.matches(&model);
+                if filling.ends_before(matches) && in_order {
                     return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                 }
-                filling.read += 1;
                 position.after = key;
-                if search.matches(&model) {
+                if matches {
                     let size = 600 + size_of(&model.tags) + size_of(&model.params) + 300 * model.metrics.len();
                     filling.push(model, size);
                 }

@@ -26,6 +26,9 @@ pub const MOST_SORTED: usize = 20_000;
 /// How large a page may become, in bytes of its texts: a function's response holds 6 MB.
 const LARGEST_PAGE: usize = 3_000_000;
 
+/// How many items are looked at behind a full page, for one more that matches.
+const MOST_AHEAD: usize = 1000;
+
 /// How many items are read at once while looking for matching ones.
 const CHUNK: usize = 200;
 
@@ -36,11 +39,12 @@ struct Filling<T> {
     limit: usize,
     size: usize,
     read: usize,
+    ahead: usize,
 }
 
 impl<T> Filling<T> {
     fn new(limit: usize) -> Self {
-        Self { items: Vec::new(), limit, size: 0, read: 0 }
+        Self { items: Vec::new(), limit, size: 0, read: 0, ahead: 0 }
     }
 
     /// True when the page takes no more.
@@ -48,9 +52,15 @@ impl<T> Filling<T> {
         self.items.len() >= self.limit || self.size >= LARGEST_PAGE
     }
 
-    /// True when no more should be read for this page.
-    fn is_over(&self) -> bool {
-        self.is_full() || self.read >= MOST_READ
+    /// True when the page ends before the next item, which matches or does not. A full page looks ahead for a while: a token
+    /// that leads to nothing more would be a page too many.
+    fn ends_before(&mut self, matches: bool) -> bool {
+        self.read += 1;
+        if self.is_full() {
+            self.ahead += 1;
+            return matches || self.ahead > MOST_AHEAD;
+        }
+        self.read > MOST_READ
     }
 
     fn push(&mut self, item: T, size: usize) {

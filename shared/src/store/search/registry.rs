@@ -114,12 +114,12 @@ impl Store {
             }
             self.restore_texts(&mut items).await?;
             for (key, model) in keys.into_iter().zip(items) {
-                if in_order && filling.is_over() {
+                let matches = matches(&model);
+                if filling.ends_before(matches) && in_order {
                     return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                 }
-                filling.read += 1;
                 position.after = key;
-                if matches(&model) {
+                if matches {
                     let size = 300 + size_of(&model.tags);
                     filling.push(model, size);
                 }
@@ -174,12 +174,12 @@ impl Store {
             }
             let items = self.complete_versions(Page { items, next_page_token: None }).await?.items;
             for (key, version) in keys.into_iter().zip(items) {
-                if in_order && filling.is_over() {
+                let matches = matches(&version);
+                if filling.ends_before(matches) && in_order {
                     return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                 }
-                filling.read += 1;
                 position.after = key;
-                if matches(&version) {
+                if matches {
                     let size = 500 + size_of(&version.tags) + version.description.as_ref().map_or(0, String::len);
                     filling.push(version, size);
                 }

@@ -199,10 +199,9 @@ impl Store {
                 return Ok(Page { items: filling.items, next_page_token: None });
             }
             for (key, run) in self.matching(search, items).await? {
-                if filling.is_over() {
+                if filling.ends_before(run.is_some()) {
                     return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                 }
-                filling.read += 1;
                 position.after = key;
                 if let Some(run) = run {
                     let size = size(&run);
@@ -256,12 +255,11 @@ impl Store {
                     if position.part == NUMBERS && bounds.is_some_and(|bounds| bounds.is_past(&key, ascending)) {
                         break 'list;
                     }
-                    if filling.is_over() {
+                    let run = run.filter(|run| !is_last || !run.metrics.contains_key(metric));
+                    if filling.ends_before(run.is_some()) {
                         return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                     }
-                    filling.read += 1;
                     position.after = key;
-                    let run = run.filter(|run| !is_last || !run.metrics.contains_key(metric));
                     if let Some(run) = run {
                         let size = size(&run);
                         filling.push(run, size);

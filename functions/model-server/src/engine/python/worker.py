@@ -265,9 +265,9 @@ def load(order):
     if code:
         sys.path.insert(0, os.path.join(folder, code))
     hidden = []
-    if order.get("cheap") and loader != "pyfunc" and not code and not order["text"]:
+    if order.get("cheap") and loader != "pyfunc":
         data = flavor.get("pickled_model") or flavor.get("data")
-        if data and not scan(os.path.join(folder, data)):
+        if data and not code and not order["text"] and not scan(os.path.join(folder, data)):
             hidden.append(WithoutPandas)
         sys.meta_path.insert(0, LateStatistics())
     sys.meta_path[:0] = hidden

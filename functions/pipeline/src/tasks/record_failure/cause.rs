@@ -38,7 +38,9 @@ fn unwrap(error: &str, cause: &str, status: JobStatus, depth: usize) -> String {
             format!("Timeout exceeded: {doing} took longer than the platform allows and was stopped")
         }
         "Cancelled" | "ABORTED" | "Aborted" => if_empty(cause, || format!("{doing} was stopped")),
-        "States.Permissions" => format!("The platform's role may not do what {doing} needs: {}", if_empty(cause, || "no details".to_owned())),
+        "States.Permissions" => {
+            format!("The platform's role may not do what {doing} needs: {}", if_empty(cause, || "no details".to_owned()))
+        }
         name if name.starts_with("Lambda.") && cause.trim().is_empty() => format!("{doing} failed: AWS Lambda was not available ({name})"),
         name if cause.trim().is_empty() => format!("{doing} failed: {}", if_empty(name, || "the state machine gave no reason".to_owned())),
         _ if document.is_some() => format!("{doing} failed: {error}"),
@@ -146,7 +148,11 @@ mod tests {
                 function("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: signal: killed"),
                 "The training was killed, most likely because it ran out of memory",
             ),
-            ("Internal", function("Internal", "Internal server error."), "The training failed by a fault of the platform; the log of its function says more"),
+            (
+                "Internal",
+                function("Internal", "Internal server error."),
+                "The training failed by a fault of the platform; the log of its function says more",
+            ),
             ("States.TaskFailed", String::new(), "The training failed: States.TaskFailed"),
             ("", String::new(), "The training failed: the state machine gave no reason"),
             ("X", "plain words".to_owned(), "plain words"),

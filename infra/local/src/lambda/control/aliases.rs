@@ -118,11 +118,7 @@ impl Lambda {
 fn check_version(function: &Function, version: &str) -> Result<(), AwsError> {
     match function.version(version) {
         Some(_) => Ok(()),
-        None => Err(AwsError::new(
-            404,
-            "ResourceNotFoundException",
-            format!("Function not found: version {version} of {}", function.name),
-        )),
+        None => Err(AwsError::new(404, "ResourceNotFoundException", format!("Function not found: version {version} of {}", function.name))),
     }
 }
 

@@ -32,10 +32,13 @@ impl Lambda {
 
     pub(super) fn get_concurrency(&self, call: &Call) -> Answer {
         let function = self.find(&call.target()?)?;
-        Ok((200, match function.reserved_concurrency {
-            Some(reserved) => json!({ "ReservedConcurrentExecutions": reserved }),
-            None => json!({}),
-        }))
+        Ok((
+            200,
+            match function.reserved_concurrency {
+                Some(reserved) => json!({ "ReservedConcurrentExecutions": reserved }),
+                None => json!({}),
+            },
+        ))
     }
 
     pub(super) fn delete_concurrency(&self, call: &Call) -> Answer {
@@ -121,9 +124,5 @@ fn qualifier(target: &Qualified) -> Result<String, AwsError> {
 }
 
 fn none() -> AwsError {
-    AwsError::new(
-        404,
-        "ProvisionedConcurrencyConfigNotFoundException",
-        "No Provisioned Concurrency Config found for this function",
-    )
+    AwsError::new(404, "ProvisionedConcurrencyConfigNotFoundException", "No Provisioned Concurrency Config found for this function")
 }

@@ -29,11 +29,7 @@ impl Lambda {
         let mut configuration = Configuration {
             description: String::new(),
             role,
-            code: Code::Image {
-                uri: uri.to_owned(),
-                resolved_uri: Some(resolved),
-                overrides: call.body.get("ImageConfig").cloned().unwrap_or(Value::Null),
-            },
+            code: Code::Image { uri: uri.to_owned(), resolved_uri: resolved },
             handler: None,
             memory_size: 128,
             timeout: 3,
@@ -89,8 +85,7 @@ impl Lambda {
         let mut rest = all.iter().filter(|function| function.name.as_str() > marker);
         let page: Vec<&Arc<Function>> = rest.by_ref().take(count).collect();
         let next = rest.next().and(page.last()).map(|function| function.name.clone());
-        let functions: Vec<Value> =
-            page.iter().map(|function| self.describe(function, &function.latest, None)).collect();
+        let functions: Vec<Value> = page.iter().map(|function| self.describe(function, &function.latest, None)).collect();
         Ok((200, json!({ "Functions": functions, "NextMarker": next })))
     }
 
@@ -100,7 +95,7 @@ impl Lambda {
         let version = self.fixed_version(&function, &target)?;
         let code = match &version.configuration.code {
             Code::Folder { task_root, .. } => json!({ "RepositoryType": "Folder", "Location": task_root }),
-            Code::Image { uri, resolved_uri, .. } => {
+            Code::Image { uri, resolved_uri } => {
                 json!({ "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": resolved_uri })
             }
         };
@@ -132,10 +127,10 @@ impl Lambda {
         let (version, function) = self.change(&target, |function| {
             check_settled(function, &arn)?;
             check_revision(call.text("RevisionId"), &function.latest.revision_id)?;
-            let Code::Image { overrides, .. } = &function.latest.configuration.code else {
+            if function.from_template {
                 return Err(invalid("The template made this function; change its code there."));
-            };
-            let code = Code::Image { uri: uri.to_owned(), resolved_uri: Some(resolved), overrides: overrides.clone() };
+            }
+            let code = Code::Image { uri: uri.to_owned(), resolved_uri: resolved };
             if dry_run {
                 return Ok(function.latest.clone());
             }
@@ -151,8 +146,7 @@ impl Lambda {
             if call.body["Publish"] == true {
                 let number = function.next_version;
                 function.next_version += 1;
-                let version =
-                    Version { version: number.to_string(), state: State::Pending, ..function.latest.clone() };
+                let version = Version { version: number.to_string(), state: State::Pending, ..function.latest.clone() };
                 function.versions.insert(number, version.clone());
                 return Ok(version);
             }
@@ -172,13 +166,8 @@ impl Lambda {
             check_revision(call.text("RevisionId"), &function.latest.revision_id)?;
             let configuration = &mut function.latest.configuration;
             apply(configuration, call)?;
-            if let (Some(role), false) = (call.text("Role"), call.text("Role").is_none_or(str::is_empty)) {
+            if let Some(role) = call.text("Role").filter(|role| !role.is_empty()) {
                 configuration.role = role.to_owned();
-            }
-            if let (Some(image), Code::Image { overrides, .. }) =
-                (call.body.get("ImageConfig"), &mut configuration.code)
-            {
-                *overrides = image.clone();
             }
             function.latest.revision_id = revision();
             function.latest.last_modified = now();
@@ -192,9 +181,9 @@ impl Lambda {
     pub(super) fn delete_function(&self, call: &Call) -> Answer {
         let target = call.target()?;
         if let Some(qualifier) = &target.qualifier {
-            let number: u64 = qualifier.parse().map_err(|_| {
-                invalid(format!("{qualifier} cannot be deleted: only a published version, or the whole function"))
-            })?;
+            let number: u64 = qualifier
+                .parse()
+                .map_err(|_| invalid(format!("{qualifier} cannot be deleted: only a published version, or the whole function")))?;
             self.change(&target, |function| {
                 let users: Vec<&String> = function
                     .aliases
@@ -285,9 +274,6 @@ impl Lambda {
                 answer["Runtime"] = "provided.al2023".into();
                 answer["Handler"] = configuration.handler.clone().into();
             }
-            Code::Image { overrides, .. } if !overrides.is_null() => {
-                answer["ImageConfigResponse"] = json!({ "ImageConfig": overrides });
-            }
             Code::Image { .. } => {}
         }
         if !configuration.layers.is_empty() {
@@ -327,13 +313,10 @@ impl Lambda {
         let waits = |version: &Version| version.state == State::Pending || version.last_update == Update::InProgress;
         for version in std::iter::once(&function.latest).chain(function.versions.values()).filter(|version| waits(version)) {
             let lambda = Arc::clone(self);
-            let (name, label, revision_id) =
-                (function.name.clone(), version.version.clone(), version.revision_id.clone());
+            let (name, label, revision_id) = (function.name.clone(), version.version.clone(), version.revision_id.clone());
             let prepared = match &version.configuration.code {
                 Code::Folder { .. } => None,
-                Code::Image { uri, resolved_uri, .. } => {
-                    Some(self.images.prepare(resolved_uri.as_ref().unwrap_or(uri)))
-                }
+                Code::Image { resolved_uri, .. } => Some(self.images.prepare(resolved_uri)),
             };
             self.tasks.spawn(async move {
                 let stop = lambda.stop.clone();
@@ -383,13 +366,11 @@ fn settle(function: &mut Function, label: &str, revision_id: &str, outcome: Resu
 
 /// What `CreateFunction` and `UpdateFunctionConfiguration` have in common.
 fn apply(configuration: &mut Configuration, call: &Call) -> Result<(), AwsError> {
-    for name in ["VpcConfig", "DeadLetterConfig", "FileSystemConfigs", "KMSKeyArn"] {
+    for name in ["VpcConfig", "DeadLetterConfig", "FileSystemConfigs", "KMSKeyArn", "ImageConfig", "Layers"] {
         let set = match call.body.get(name) {
             None | Some(Value::Null) => false,
             Some(Value::Array(items)) => !items.is_empty(),
-            Some(Value::Object(fields)) => {
-                fields.values().any(|field| field.as_array().is_none_or(|items| !items.is_empty()))
-            }
+            Some(Value::Object(fields)) => fields.values().any(|field| field.as_array().is_none_or(|items| !items.is_empty())),
             Some(Value::String(text)) => !text.is_empty(),
             Some(_) => true,
         };
@@ -422,8 +403,10 @@ fn apply(configuration: &mut Configuration, call: &Call) -> Result<(), AwsError>
         configuration.environment = text_map(&call.body["Environment"]["Variables"]);
         let size: usize = configuration.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
         if size > ENVIRONMENT_LIMIT {
-            return Err(invalid("Lambda was unable to configure your environment variables because the environment \
-                                variables you have provided exceeded the 4KB limit."));
+            return Err(invalid(
+                "Lambda was unable to configure your environment variables because the environment \
+                                variables you have provided exceeded the 4KB limit.",
+            ));
         }
     }
     Ok(())

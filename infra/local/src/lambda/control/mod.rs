@@ -105,9 +105,7 @@ impl Lambda {
                 *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
                 with_request_id(response)
             }
-            Ok(Ok((status, value))) => {
-                with_request_id(json_response(StatusCode::from_u16(status).unwrap_or_default(), value.to_string()))
-            }
+            Ok(Ok((status, value))) => with_request_id(json_response(StatusCode::from_u16(status).unwrap_or_default(), value.to_string())),
             Ok(Err(error)) => render_error(&error),
             Err(error) => {
                 self.console.problem(format!("a call of Lambda's API failed: {error}"));
@@ -191,8 +189,7 @@ fn conflict(message: impl Into<String>) -> AwsError {
 /// Refuses a change while another one is on its way.
 fn check_settled(function: &Function, arn: &str) -> Result<(), AwsError> {
     if function.latest.state == State::Pending || function.latest.last_update == Update::InProgress {
-        let message =
-            format!("The operation cannot be performed at this time. An update is in progress for resource: {arn}");
+        let message = format!("The operation cannot be performed at this time. An update is in progress for resource: {arn}");
         return Err(conflict(message));
     }
     Ok(())

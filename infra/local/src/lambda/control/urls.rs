@@ -17,9 +17,7 @@ impl Lambda {
         check_mode(call)?;
         let cors = cors(call)?;
         self.find(&target)?;
-        let fault = |error: std::io::Error| {
-            AwsError::new(500, "ServiceException", format!("No port for the function URL: {error}"))
-        };
+        let fault = |error: std::io::Error| AwsError::new(500, "ServiceException", format!("No port for the function URL: {error}"));
         // The port is taken before it is promised.
         let listener = Self::take_url_port().map_err(fault)?;
         let port = listener.local_addr().map_err(fault)?.port();
@@ -111,11 +109,9 @@ fn check_qualifier(function: &Function, target: &Qualified) -> Result<(), AwsErr
     match &target.qualifier {
         None => Ok(()),
         Some(qualifier) if function.aliases.contains_key(qualifier) => Ok(()),
-        Some(qualifier) => Err(AwsError::new(
-            404,
-            "ResourceNotFoundException",
-            format!("Function {} has no alias {qualifier}", function.name),
-        )),
+        Some(qualifier) => {
+            Err(AwsError::new(404, "ResourceNotFoundException", format!("Function {} has no alias {qualifier}", function.name)))
+        }
     }
 }
 
@@ -137,9 +133,9 @@ fn check_mode(call: &Call) -> Result<(), AwsError> {
 fn cors(call: &Call) -> Result<Option<StoredCors>, AwsError> {
     match call.body.get("Cors") {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value.clone())
-            .map(Some)
-            .map_err(|error| invalid(format!("Cors is not a configuration: {error}"))),
+        Some(value) => {
+            serde_json::from_value(value.clone()).map(Some).map_err(|error| invalid(format!("Cors is not a configuration: {error}")))
+        }
     }
 }
 

@@ -35,12 +35,8 @@ impl Lambda {
             }
             let number = function.next_version;
             function.next_version += 1;
-            let mut version = Version {
-                version: number.to_string(),
-                revision_id: revision(),
-                last_modified: now(),
-                ..function.latest.clone()
-            };
+            let mut version =
+                Version { version: number.to_string(), revision_id: revision(), last_modified: now(), ..function.latest.clone() };
             if let Some(description) = call.text("Description") {
                 version.configuration.description = description.to_owned();
             }
@@ -57,11 +53,10 @@ impl Lambda {
         let count = call.query.get("MaxItems").and_then(|text| text.parse().ok()).unwrap_or(50usize).clamp(1, 50);
         let marker: u64 = call.query.get("Marker").and_then(|text| text.parse().ok()).unwrap_or(0);
         let first = (marker == 0).then_some((0, &function.latest));
-        let mut rest = first.into_iter().chain(
-            function.versions.iter().map(|(number, version)| (*number, version)).filter(|(number, _)| *number >= marker.max(1)),
-        );
-        let page: Vec<Value> =
-            rest.by_ref().take(count).map(|(_, version)| self.describe(&function, version, None)).collect();
+        let mut rest = first
+            .into_iter()
+            .chain(function.versions.iter().map(|(number, version)| (*number, version)).filter(|(number, _)| *number >= marker.max(1)));
+        let page: Vec<Value> = rest.by_ref().take(count).map(|(_, version)| self.describe(&function, version, None)).collect();
         let next = rest.next().map(|(number, _)| number.to_string());
         Ok((200, json!({ "Versions": page, "NextMarker": next })))
     }

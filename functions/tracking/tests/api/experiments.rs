@@ -1,0 +1,79 @@
+//! Experiments.
+
+use http::Method;
+use serde_json::json;
+
+use crate::Server;
+
+#[tokio::test]
+async fn the_default_experiment_is_always_there() {
+    let server = Server::start().await;
+    let experiment = &server.get("experiments/get?experiment_id=0").await["experiment"];
+    assert_eq!((experiment["name"].as_str(), experiment["lifecycle_stage"].as_str()), (Some("Default"), Some("active")));
+    let (_, code, _) = server.refused(Method::POST, "experiments/create", Some(json!({ "name": "Default" }))).await;
+    assert_eq!(code, "RESOURCE_ALREADY_EXISTS");
+}
+
+#[tokio::test]
+async fn an_experiment_goes_its_way() {
+    let server = Server::start().await;
+    let body = json!({ "name": "trees", "tags": [{ "key": "team", "value": "a".repeat(10_000) }] });
+    let id = server.post("experiments/create", body.clone()).await["experiment_id"].as_str().unwrap().to_owned();
+    let (status, code, _) = server.refused(Method::POST, "experiments/create", Some(body)).await;
+    assert_eq!((status, code.as_str()), (400, "RESOURCE_ALREADY_EXISTS"));
+    let experiment = &server.get("experiments/get-by-name?experiment_name=trees").await["experiment"];
+    assert_eq!(experiment["experiment_id"], id.as_str());
+    assert_eq!(experiment["artifact_location"], format!("mlflow-artifacts:/{id}"));
+    assert_eq!(experiment["tags"][0]["value"].as_str().unwrap().len(), 10_000);
+
+    server.post("experiments/set-experiment-tag", json!({ "experiment_id": id, "key": "x", "value": "1" })).await;
+    server.post("experiments/delete-experiment-tag", json!({ "experiment_id": id, "key": "x" })).await;
+    server.post("experiments/update", json!({ "experiment_id": id, "new_name": "forests" })).await;
+    let (status, ..) = server.refused(Method::GET, "experiments/get-by-name?experiment_name=trees", None).await;
+    assert_eq!(status, 404);
+    server.post("experiments/create", json!({ "name": "trees" })).await;
+    let taken = json!({ "experiment_id": id, "new_name": "trees" });
+    assert_eq!(server.refused(Method::POST, "experiments/update", Some(taken)).await.1, "RESOURCE_ALREADY_EXISTS");
+
+    server.post("experiments/delete", json!({ "experiment_id": id })).await;
+    let (status, _, message) = server.refused(Method::POST, "runs/create", Some(json!({ "experiment_id": id }))).await;
+    assert_eq!((status, message.contains("must be in the 'active' state")), (400, true), "{message}");
+    assert_eq!(server.refused(Method::POST, "experiments/delete", Some(json!({ "experiment_id": id }))).await.0, 404);
+    let deleted = server.post("experiments/search", json!({ "view_type": "DELETED_ONLY" })).await;
+    assert_eq!(deleted["experiments"][0]["name"], "forests");
+    server.post("experiments/restore", json!({ "experiment_id": id })).await;
+    assert_eq!(server.get(&format!("experiments/get?experiment_id={id}")).await["experiment"]["lifecycle_stage"], "active");
+}
+
+#[tokio::test]
+async fn experiments_are_searched() {
+    let server = Server::start().await;
+    for (name, tag) in [("one", "a"), ("two", "b"), ("three", "a")] {
+        server.post("experiments/create", json!({ "name": name, "tags": [{ "key": "kind", "value": tag }] })).await;
+    }
+    let names = async |body| {
+        let found = server.post("experiments/search", body).await;
+        let names = found["experiments"].as_array().unwrap().iter().map(|experiment| experiment["name"].as_str().unwrap().to_owned());
+        (names.collect::<Vec<_>>(), found["next_page_token"].as_str().map(str::to_owned))
+    };
+    assert_eq!(names(json!({ "filter": "tags.kind = 'a'", "order_by": ["name ASC"] })).await.0, ["one", "three"]);
+    assert_eq!(names(json!({ "filter": "name = 'two'" })).await.0, ["two"]);
+    assert_eq!(names(json!({ "filter": "name ILIKE 'T%'", "order_by": ["name DESC"] })).await.0, ["two", "three"]);
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let (names, next) = names(json!({ "max_results": 1, "page_token": token })).await;
+        all.extend(names);
+        if next.is_none() {
+            break;
+        }
+        token = next;
+    }
+    all.sort();
+    assert_eq!(all, ["Default", "one", "three", "two"]);
+    for body in
+        [json!({ "filter": "name =" }), json!({ "max_results": 0 }), json!({ "page_token": "nonsense" }), json!({ "order_by": ["size"] })]
+    {
+        assert_eq!(server.refused(Method::POST, "experiments/search", Some(body)).await.0, 400);
+    }
+}

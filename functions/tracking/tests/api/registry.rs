@@ -1,0 +1,148 @@
+//! Registered models and versions.
+
+use http::Method;
+use serde_json::json;
+use shared::paging::PageRequest;
+
+use crate::Server;
+
+const SOURCE: &str = "mlflow-artifacts:/0/abc/artifacts/model";
+
+async fn version(server: &Server, name: &str) -> String {
+    let answer = server.post("model-versions/create", json!({ "name": name, "source": SOURCE, "run_id": "abc" })).await;
+    answer["model_version"]["version"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_model_and_its_versions_go_their_way() {
+    let server = Server::start().await;
+    let body = json!({ "name": "churn", "description": "d", "tags": [{ "key": "text", "value": "t".repeat(100_000) }] });
+    server.post("registered-models/create", body.clone()).await;
+    let (status, code, message) = server.refused(Method::POST, "registered-models/create", Some(body)).await;
+    assert_eq!(
+        (status, code.as_str(), message.as_str()),
+        (400, "RESOURCE_ALREADY_EXISTS", "Registered Model (name=churn) already exists.")
+    );
+    assert_eq!((version(&server, "churn").await.as_str(), version(&server, "churn").await.as_str()), ("1", "2"));
+
+    server.post("registered-models/alias", json!({ "name": "churn", "alias": "champion", "version": "1" })).await;
+    assert_eq!(server.get("registered-models/alias?name=churn&alias=champion").await["model_version"]["version"], "1");
+    assert_eq!(server.get("registered-models/alias?name=churn&alias=latest").await["model_version"]["version"], "2");
+    let read = &server.get("model-versions/get?name=churn&version=1").await["model_version"];
+    assert_eq!(
+        (read["aliases"][0].as_str(), read["status"].as_str(), read["current_stage"].as_str()),
+        (Some("champion"), Some("READY"), Some("None"))
+    );
+
+    server.post("model-versions/transition-stage", json!({ "name": "churn", "version": "1", "stage": "production" })).await;
+    let archive = json!({ "name": "churn", "version": "2", "stage": "Production", "archive_existing_versions": true });
+    server.post("model-versions/transition-stage", archive).await;
+    let latest = server.post("registered-models/get-latest-versions", json!({ "name": "churn" })).await;
+    let mut stages: Vec<_> =
+        latest["model_versions"].as_array().unwrap().iter().map(|version| version["current_stage"].as_str().unwrap()).collect();
+    stages.sort_unstable();
+    assert_eq!(stages, ["Archived", "Production"]);
+
+    server.post("model-versions/set-tag", json!({ "name": "churn", "version": "1", "key": "k", "value": "v" })).await;
+    server.send(Method::PATCH, "model-versions/update", Some(json!({ "name": "churn", "version": "1", "description": "first" }))).await;
+    let read = &server.get("model-versions/get?name=churn&version=1").await["model_version"];
+    assert_eq!((read["tags"][0]["value"].as_str(), read["description"].as_str()), (Some("v"), Some("first")));
+    assert_eq!(server.get("model-versions/get-download-uri?name=churn&version=1").await["artifact_uri"], SOURCE);
+
+    server.send(Method::DELETE, "model-versions/delete", Some(json!({ "name": "churn", "version": "1" }))).await;
+    let (status, _, message) = server.refused(Method::GET, "model-versions/get?name=churn&version=1", None).await;
+    assert_eq!((status, message.as_str()), (404, "Model Version (name=churn, version=1) not found"));
+    assert_eq!(server.refused(Method::GET, "registered-models/alias?name=churn&alias=champion", None).await.0, 400);
+    assert_eq!(version(&server, "churn").await, "3");
+
+    let model = server.post("registered-models/rename", json!({ "name": "churn", "new_name": "left" })).await;
+    assert_eq!(model["registered_model"]["tags"][0]["value"].as_str().unwrap().len(), 100_000);
+    assert_eq!(server.get("model-versions/get?name=left&version=3").await["model_version"]["name"], "left");
+    assert_eq!(server.refused(Method::GET, "registered-models/get?name=churn", None).await.0, 404);
+    server.send(Method::DELETE, "registered-models/delete", Some(json!({ "name": "left" }))).await;
+    assert_eq!(server.refused(Method::GET, "registered-models/get?name=left", None).await.0, 404);
+    assert_eq!(server.store().count_registered_models().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_source_must_be_one() {
+    let server = Server::start().await;
+    server.post("registered-models/create", json!({ "name": "m" })).await;
+    let model =
+        server.post("logged-models", json!({ "experiment_id": "0" })).await["model"]["info"]["model_id"].as_str().unwrap().to_owned();
+    let created = server.post("model-versions/create", json!({ "name": "m", "source": format!("models:/{model}") })).await;
+    assert_eq!(created["model_version"]["model_id"], model.as_str());
+    let stored = server.store().model_version("m", 1).await.unwrap().unwrap();
+    assert_eq!(stored.artifact_path, Some(format!("0/models/{model}/artifacts")));
+    let tags = server.get(&format!("logged-models/{model}")).await;
+    assert!(tags["model"]["info"]["tags"][0]["value"].as_str().unwrap().contains("\"m\""));
+    server.post("registered-models/alias", json!({ "name": "m", "alias": "a", "version": "1" })).await;
+    let copied = server.post("model-versions/create", json!({ "name": "m", "source": "models:/m@a" })).await;
+    assert_eq!(copied["model_version"]["source"], "models:/m/1");
+
+    for (source, status) in [
+        ("/etc/passwd", 400),
+        ("file:///etc/passwd", 400),
+        ("mlflow-artifacts:/../x", 400),
+        ("models:/m-nothing", 404),
+        ("models:/m/99", 404),
+        ("models:/nobody/1", 404),
+        ("", 400),
+    ] {
+        let body = json!({ "name": "m", "source": source });
+        assert_eq!(server.refused(Method::POST, "model-versions/create", Some(body)).await.0, status, "{source}");
+    }
+    let body = json!({ "name": "nobody", "source": SOURCE });
+    assert_eq!(server.refused(Method::POST, "model-versions/create", Some(body)).await.0, 404);
+}
+
+#[tokio::test]
+async fn names_aliases_and_numbers_are_checked() {
+    let server = Server::start().await;
+    for name in ["", " ", "a/b", "a:b", "..", &"n".repeat(300)] {
+        assert_eq!(server.refused(Method::POST, "registered-models/create", Some(json!({ "name": name }))).await.0, 400, "{name}");
+    }
+    server.post("registered-models/create", json!({ "name": "m" })).await;
+    version(&server, "m").await;
+    for (alias, number) in [("latest", "1"), ("v1", "1"), ("a b", "1"), ("", "1"), ("fine", "x")] {
+        let body = json!({ "name": "m", "alias": alias, "version": number });
+        assert_eq!(server.refused(Method::POST, "registered-models/alias", Some(body)).await.0, 400, "{alias}");
+    }
+    let body = json!({ "name": "m", "alias": "fine", "version": "7" });
+    assert_eq!(server.refused(Method::POST, "registered-models/alias", Some(body)).await.0, 404);
+    let body = json!({ "name": "m", "version": "1", "stage": "Nowhere" });
+    let (_, _, message) = server.refused(Method::POST, "model-versions/transition-stage", Some(body)).await;
+    assert_eq!(message, "Invalid Model Version stage: Nowhere. Value must be one of None, Staging, Production, Archived.");
+}
+
+#[tokio::test]
+async fn models_and_versions_are_searched() {
+    let server = Server::start().await;
+    for (name, tags) in [
+        ("b", json!([])),
+        ("a", json!([{ "key": "k", "value": "v" }])),
+        ("prompt", json!([{ "key": "mlflow.prompt.is_prompt", "value": "true" }])),
+    ] {
+        server.post("registered-models/create", json!({ "name": name, "tags": tags })).await;
+    }
+    for name in ["a", "b", "a"] {
+        version(&server, name).await;
+    }
+    for (path, list, field, found) in [
+        ("registered-models/search", "registered_models", "name", vec!["a", "b"]),
+        ("registered-models/search?order_by=name DESC", "registered_models", "name", vec!["b", "a"]),
+        ("registered-models/search?order_by=timestamp DESC", "registered_models", "name", vec!["a", "b"]),
+        ("registered-models/search?filter=name ILIKE 'A'", "registered_models", "name", vec!["a"]),
+        ("model-versions/search", "model_versions", "version", vec!["2", "1", "1"]),
+    ] {
+        let answer = server.get(path).await;
+        let names: Vec<_> = answer[list].as_array().unwrap().iter().map(|item| item[field].as_str().unwrap()).collect();
+        assert_eq!(names, found, "{path}");
+    }
+    let first = server.get("registered-models/search?max_results=1").await;
+    let token = first["next_page_token"].as_str().unwrap();
+    let second = server.get(&format!("registered-models/search?max_results=1&page_token={token}")).await;
+    assert_eq!(second["registered_models"][0]["name"], "b");
+    let names = server.store().registered_models(&PageRequest { limit: 10, after: None }).await.unwrap();
+    assert_eq!(names.items.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["a", "b", "prompt"]);
+}
