@@ -44,9 +44,7 @@ impl TableStorage {
         // SQLite's NORMAL synchronisation, which this call sets: the log of writes is handed to the system with each of them and
         // forced to the disk now and then. A killed process loses nothing; a power cut may lose the last moments, and never
         // leaves the file broken. Forcing every write would cost milliseconds each.
-        database
-            .disable_bulk_loading()
-            .map_err(|error| io::Error::other(format!("{} cannot be set up: {error}", path.display())))?;
+        database.disable_bulk_loading().map_err(|error| io::Error::other(format!("{} cannot be set up: {error}", path.display())))?;
         for table in tables {
             prepare(&database, table).map_err(|problem| io::Error::other(format!("table {}: {problem}", table.name)))?;
         }

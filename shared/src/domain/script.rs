@@ -102,6 +102,10 @@ fn inline_metadata(script: &str) -> Vec<String> {
 /// The bytes, where the content can only be base64: nothing but its alphabet, of a length that it can have. A plain
 /// script of that kind would be a single name, which trains nothing.
 fn decode_base64(content: &str) -> Option<Vec<u8>> {
+    // Base64 may be wrapped into lines; a space within a line is a script's.
+    if content.trim().contains([' ', '\t']) {
+        return None;
+    }
     let compact: String = content.split_ascii_whitespace().collect();
     let alphabet = compact.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
     if !alphabet || compact.len() < 8 {
@@ -121,6 +125,7 @@ mod tests {
         assert_eq!(decode(script).unwrap(), script);
         assert_eq!(decode(&STANDARD.encode(script)).unwrap(), script);
         assert_eq!(decode("...").unwrap(), "...");
+        assert_eq!(decode("import mlflow\n").unwrap(), "import mlflow\n");
         assert!(decode("").is_err());
         assert!(decode(&STANDARD.encode([0xff, 0xfe, 0x00, 0x01, 0x02, 0x03])).is_err());
     }

@@ -501,7 +501,7 @@ mod tests {
     fn a_clause_holds_or_does_not() {
         assert!(one("metrics.a != 1").holds(&Given::Number(f64::NAN)));
         assert!(!one("metrics.a >= 1").holds(&Given::Number(f64::NAN)));
-        assert!(one("params.a LIKE '%ores_'").holds(&Given::Text("forests".into())));
+        assert!(one("params.a LIKE '%ores_'").holds(&Given::Text("forest".into())));
         assert!(!one("params.a LIKE 'Fo%'").holds(&Given::Text("forest".into())));
         assert!(one("params.a ILIKE 'Fo%'").holds(&Given::Text("forest".into())));
         assert!(one("params.a IS NULL").holds(&Given::Nothing));
