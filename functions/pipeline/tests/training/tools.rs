@@ -9,7 +9,9 @@ const UV: &str = "uv==0.13.9";
 
 /// The folder that holds `uv`; fetched once, whatever tests run at the same time.
 pub fn folder() -> PathBuf {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").canonicalize().unwrap();
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    std::fs::create_dir_all(&target).unwrap();
+    let target = target.canonicalize().unwrap();
     let tools = target.join("python-tools");
     let programs = tools.join("bin");
     let lock = File::options().create(true).truncate(false).write(true).open(target.join("python-tools.lock")).unwrap();

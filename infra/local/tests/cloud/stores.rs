@@ -26,8 +26,8 @@ fn sandbox(index: bool) -> Sandbox {
     let (attribute, definition) = match index {
         false => ("", ""),
         true => (
-            ", {AttributeName: other, AttributeType: S}",
-            "      GlobalSecondaryIndexes: [{IndexName: by-other, KeySchema: [{AttributeName: other, KeyType: HASH}], Projection: {ProjectionType: ALL}}]\n",
+            ", {AttributeName: shade, AttributeType: S}",
+            "      GlobalSecondaryIndexes: [{IndexName: by-other, KeySchema: [{AttributeName: shade, KeyType: HASH}], Projection: {ProjectionType: ALL}}]\n",
         ),
     };
     Sandbox::new(&[], &STORES.replace("INDEX_ATTRIBUTE", attribute).replace("INDEX", definition))
@@ -66,7 +66,7 @@ async fn items_survive_a_restart_and_new_indexes_are_added() {
     let client = tables(&cloud);
     for number in 0..3 {
         let put = client.put_item().table_name("items").item("pk", text("a")).item("sk", text(&number.to_string()));
-        put.item("other", text("o")).send().await.unwrap();
+        put.item("shade", text("o")).send().await.unwrap();
     }
     let taken = client.put_item().table_name("items").item("pk", text("a")).item("sk", text("0"));
     let taken = taken.condition_expression("attribute_not_exists(pk)").send().await.unwrap_err();
@@ -79,7 +79,7 @@ async fn items_survive_a_restart_and_new_indexes_are_added() {
     let client = tables(&cloud);
     let query = client.query().table_name("items").key_condition_expression("pk = :p").expression_attribute_values(":p", text("a"));
     assert_eq!(query.send().await.unwrap().count(), 3);
-    let by_other = client.query().table_name("items").index_name("by-other").key_condition_expression("other = :o");
+    let by_other = client.query().table_name("items").index_name("by-other").key_condition_expression("shade = :o");
     assert_eq!(by_other.expression_attribute_values(":o", text("o")).send().await.unwrap().count(), 3);
     let lifetime = client.describe_time_to_live().table_name("items").send().await.unwrap();
     assert_eq!(lifetime.time_to_live_description().unwrap().attribute_name(), Some("expires"));
