@@ -1,6 +1,7 @@
 //! Who asks, and what they may write. Reading is free. A training script comes with its job's token, and may write the
 //! runs, models and artifacts of its own job and nothing else.
 
+use http::Method;
 use shared::domain::job::Job;
 use shared::{Error, ErrorKind, Platform, Request, Result};
 
@@ -104,4 +105,9 @@ fn forbidden(what: &str) -> Error {
         ErrorKind::Forbidden,
         format!("This token belongs to a training job, which may write its own runs, models and artifacts only: it may not {what}."),
     )
+}
+
+/// True for methods that change nothing.
+pub fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }

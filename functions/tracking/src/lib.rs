@@ -3,7 +3,7 @@
 //! Each route is a file named after its path. `{api}` stands for `api`, which clients call, and `ajax-api`, which MLflow's web
 //! pages call: one route serves both.
 
-mod access;
+pub mod access;
 mod artifacts;
 mod experiments;
 mod logged_models;
