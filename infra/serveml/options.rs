@@ -38,6 +38,9 @@ pub struct Cloud {
     /// The port of the API; 0 takes a free one.
     #[arg(long, global = true, default_value_t = 8000, env = "SERVEML_PORT")]
     pub port: u16,
+    /// Another host name under which this platform is asked, for example a tunnel's. Repeatable.
+    #[arg(long = "allow-host", global = true, value_name = "NAME")]
+    pub allowed_hosts: Vec<String>,
     /// The folder that holds everything: table, bucket, images, executions. One platform at a time uses it.
     #[arg(long, global = true, value_name = "FOLDER", env = "SERVEML_DATA", default_value = ".serveml")]
     pub data: PathBuf,

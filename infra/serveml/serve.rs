@@ -34,6 +34,7 @@ pub async fn start(chosen: &options::Cloud, quiet: bool) -> Result<Cloud, String
     options.data = absolute(&chosen.data)?;
     options.cache = chosen.cache.as_deref().map_or_else(|| Ok(options.data.join("cache")), absolute)?;
     options.port = chosen.port;
+    options.allowed_hosts = chosen.allowed_hosts.clone();
     options.parameters = chosen.parameters.iter().cloned().collect();
     options.python = chosen.python.clone();
     options.container_idle = Duration::from_secs(chosen.model_idle);

@@ -14,7 +14,7 @@ use crate::account::Credentials;
 use crate::aws_error::AwsError;
 use crate::console::Console;
 use crate::gateway::decode;
-use crate::http_server::{Body, BodyError, full, json_response, read_body};
+use crate::http_server::{Body, BodyError, full, json_response, read_public_body};
 use crate::lambda::Lambda;
 use crate::lambda::control::render_error;
 use crate::object_storage::ObjectStorage;
@@ -80,7 +80,7 @@ impl AwsApi {
             return self.lambda.handle(request).await;
         }
         let (parts, body) = request.into_parts();
-        let body = match read_body(body, JSON_LIMIT).await {
+        let body = match read_public_body(&parts.headers, body, JSON_LIMIT).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => {
                 return json_error(&AwsError::new(413, "RequestEntityTooLarge", "The request is too large."), None);

@@ -22,7 +22,7 @@ use crate::code_build::{CodeBuild, Project};
 use crate::console::Console;
 use crate::container::Containers;
 use crate::ecr::Ecr;
-use crate::gateway::Gateway;
+use crate::gateway::{Callers, Gateway};
 use crate::http_server::{bind_stable, serve};
 use crate::invoke::Invoke;
 use crate::lambda::{Common, Lambda, Layers, Parts};
@@ -145,8 +145,10 @@ impl Cloud {
         let objects = ObjectStorage::open(&data.join("s3"), &template.buckets, &credentials);
         let objects = objects.map_err(context("opening the buckets"))?;
         let (registry, containers) = image_registry(&template, &options, &endpoint).await?;
+        let callers = Callers::new(&options.allowed_hosts);
         let parts = Parts {
             console: console.clone(),
+            callers: callers.clone(),
             logs: Arc::clone(&logs),
             common: Common {
                 region: options.region.clone(),
@@ -179,7 +181,7 @@ impl Cloud {
             downloads: Some(Arc::new(registry)),
             console: console.clone(),
         });
-        let gateway = Gateway::new(&template, Arc::clone(&lambda), console.clone());
+        let gateway = Gateway::new(&template, callers, Arc::clone(&lambda), console.clone());
         let gateway = Arc::new(gateway.map_err(|message| StartError::Io { what: message, error: io::Error::other("routes") })?);
         let servers = TaskTracker::new();
         servers.spawn(serve(internal, stop.clone(), move |request, peer| Arc::clone(&api).handle(request, peer)));

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,6 +26,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a request's body may pause.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of a body over its limit is let pass, and for how long, so that its sender reads the answer.
+const DRAIN_LIMIT: usize = 2 * 1024 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest head of a request that is read (API Gateway: 10,240 bytes of headers).
 const MAXIMUM_HEAD: usize = 32 * 1024;
@@ -88,7 +92,7 @@ pub enum BodyError {
 }
 
 /// Reads a body of at most `limit` bytes. A declared length over the limit is refused before anything is read.
-pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+pub async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, BodyError> {
     use hyper::body::Body as _;
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge);
@@ -96,18 +100,18 @@ pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError>
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let mut body = std::pin::pin!(Limited::new(body, limit));
     let mut first: Option<Bytes> = None;
     let mut rest: Vec<u8> = Vec::new();
     loop {
         let frame = match tokio::time::timeout(BODY_TIMEOUT, body.frame()).await {
-            Err(_) => return Err(BodyError::Broken),
             Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(BodyError::TooLarge),
-            Ok(Some(Err(_))) => return Err(BodyError::Broken),
+            Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Broken),
         };
         let Ok(data) = frame.into_data() else { continue };
+        if first.as_ref().map_or(rest.len(), Bytes::len) + data.len() > limit {
+            return Err(BodyError::TooLarge);
+        }
         match first.take() {
             // Most bodies come in one piece and are not copied at all.
             None if rest.is_empty() => first = Some(data),
@@ -120,6 +124,27 @@ pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError>
         }
     }
     Ok(first.unwrap_or_else(|| rest.into()))
+}
+
+/// Reads a body as [`read_body`] does. The rest of one that is too long is let pass, within bounds, since most clients
+/// read an answer only when they have sent everything; a client that waits for leave to send is answered at once.
+pub async fn read_public_body(headers: &HeaderMap, mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    let read = read_body(&mut body, limit).await;
+    if read == Err(BodyError::TooLarge) && !headers.contains_key(header::EXPECT) {
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain(&mut body)).await;
+    }
+    read
+}
+
+/// Lets the rest of a body pass, up to a bound.
+async fn drain(body: &mut Incoming) {
+    let mut passed = 0;
+    while passed < DRAIN_LIMIT {
+        match body.frame().await {
+            Some(Ok(frame)) => passed += frame.data_ref().map_or(0, Bytes::len),
+            Some(Err(_)) | None => return,
+        }
+    }
 }
 
 /// A body that is all there.

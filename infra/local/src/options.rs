@@ -28,6 +28,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// The port of the HTTP API on `localhost`; 0 takes a free one.
     pub port: u16,
+    /// Further host names under which the HTTP API and the function URLs are served, as a tunnel or a proxy forwards them.
+    pub allowed_hosts: Vec<String>,
     /// The region that the account is in.
     pub region: String,
     /// Values for the template's parameters, in place of their defaults.
@@ -71,6 +73,7 @@ impl Options {
             template,
             stack_name: "serveml".into(),
             port: 8000,
+            allowed_hosts: Vec::new(),
             region: crate::account::DEFAULT_REGION.into(),
             parameters: BTreeMap::new(),
             supervisor: program.clone(),

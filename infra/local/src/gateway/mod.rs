@@ -1,5 +1,6 @@
 //! The front of the HTTP API: takes requests on the public port, as API Gateway does, and has functions answer them.
 
+mod callers;
 pub mod cors;
 pub mod event;
 pub mod response;
@@ -14,11 +15,12 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 
+pub use callers::Callers;
 pub(crate) use routes::decode;
 pub use routes::{Routes, route_shape};
 
 use crate::console::{Console, RequestLine};
-use crate::http_server::{Body, BodyError, json_response, read_body};
+use crate::http_server::{Body, BodyError, json_response, read_public_body};
 use crate::lambda::{Lambda, Qualified, REQUEST_LIMIT};
 use crate::template::{Cors, HttpApi, Template};
 use event::EventContext;
@@ -31,13 +33,14 @@ pub const BODY_LIMIT: usize = 10 * 1024 * 1024;
 pub struct Gateway {
     routes: Routes,
     cors: Option<Cors>,
+    callers: Callers,
     lambda: Arc<Lambda>,
     console: Console,
 }
 
 impl Gateway {
     /// The front for a template's routes.
-    pub fn new(template: &Template, lambda: Arc<Lambda>, console: Console) -> Result<Self, String> {
+    pub fn new(template: &Template, callers: Callers, lambda: Arc<Lambda>, console: Console) -> Result<Self, String> {
         let mut routes = Routes::default();
         for function in &template.functions {
             for route in &function.routes {
@@ -45,7 +48,7 @@ impl Gateway {
             }
         }
         let cors = template.api.as_ref().and_then(|HttpApi { cors }| cors.clone());
-        Ok(Self { routes, cors, lambda, console })
+        Ok(Self { routes, cors, callers, lambda, console })
     }
 
     /// Answers a request.
@@ -76,12 +79,16 @@ impl Gateway {
 
     async fn route(&self, request: Request<Incoming>, peer: SocketAddr, request_id: &str, function: &mut Option<String>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let foreign = self.callers.refuse_host(&parts.headers).or_else(|| self.callers.refuse_origin(&parts.headers, self.cors.as_ref()));
+        if let Some(reason) = foreign {
+            return message(StatusCode::FORBIDDEN, &reason);
+        }
         let Some(found) = self.routes.find(parts.method.as_str(), parts.uri.path()) else {
             return message(StatusCode::NOT_FOUND, "Not Found");
         };
         let target = found.target;
         *function = Some(target.function.clone());
-        let body = match read_body(body, BODY_LIMIT).await {
+        let body = match read_public_body(&parts.headers, body, BODY_LIMIT).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
             Err(BodyError::Broken) => return message(StatusCode::BAD_REQUEST, "Bad Request"),

@@ -18,7 +18,7 @@ use super::{Lambda, Qualified, REQUEST_LIMIT};
 use crate::console::RequestLine;
 use crate::gateway::event::{self, EventContext};
 use crate::gateway::{cors, response};
-use crate::http_server::{Body, BodyError, json_response, read_body, serve};
+use crate::http_server::{Body, BodyError, json_response, read_public_body, serve};
 use crate::template::Cors;
 
 /// How often a port that another program has is tried again.
@@ -121,7 +121,9 @@ impl Lambda {
         let response = match preflight {
             Some(response) => response,
             None => {
-                let mut response = if url.auth_type != "NONE" {
+                let mut response = if let Some(reason) = self.callers.refuse_host(request.headers()) {
+                    message(StatusCode::FORBIDDEN, &reason)
+                } else if url.auth_type != "NONE" {
                     message(StatusCode::FORBIDDEN, "Forbidden")
                 } else if !is_public(&function, qualifier) {
                     self.console
@@ -150,7 +152,7 @@ impl Lambda {
         peer: SocketAddr,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let body = match read_body(body, REQUEST_LIMIT).await {
+        let body = match read_public_body(&parts.headers, body, REQUEST_LIMIT).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
             Err(BodyError::Broken) => return message(StatusCode::BAD_REQUEST, "Bad Request"),

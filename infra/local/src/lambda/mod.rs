@@ -34,6 +34,7 @@ pub use qualified::Qualified;
 pub use variables::Common;
 
 use crate::console::Console;
+use crate::gateway::Callers;
 use crate::logs::Logs;
 use crate::options::Options;
 use crate::template::Template;
@@ -54,6 +55,7 @@ pub struct Lambda {
     pub(crate) console: Console,
     pub(crate) logs: Arc<Logs>,
     common: Common,
+    callers: Callers,
     program: PathBuf,
     supervisor: PathBuf,
     layers: Arc<Layers>,
@@ -86,6 +88,8 @@ pub struct Parts {
     pub logs: Arc<Logs>,
     /// What all functions' environments have in common.
     pub common: Common,
+    /// Under which names function URLs are asked.
+    pub callers: Callers,
     /// The layers.
     pub layers: Arc<Layers>,
     /// Where container images come from.
@@ -102,6 +106,7 @@ impl Lambda {
             console: parts.console,
             logs: parts.logs,
             common: parts.common,
+            callers: parts.callers,
             program: options.program.clone(),
             supervisor: options.supervisor.clone(),
             layers: parts.layers,

@@ -85,7 +85,7 @@ impl RuntimeApi {
     }
 
     async fn handle(self: Arc<Self>, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let path = parts.uri.path();
         let Some(rest) = path.strip_prefix("/2018-06-01/runtime/") else {
             return problem(StatusCode::NOT_FOUND, "InvalidPath", "the Runtime API has no such path");
@@ -93,7 +93,7 @@ impl RuntimeApi {
         match (&parts.method, rest) {
             (&Method::GET, "invocation/next") => self.next().await,
             (&Method::POST, "init/error") => {
-                let error = read_body(body, RESPONSE_LIMIT).await.unwrap_or_default();
+                let error = read_body(&mut body, RESPONSE_LIMIT).await.unwrap_or_default();
                 self.tell_ready(Err(error));
                 accepted()
             }
@@ -138,8 +138,8 @@ impl RuntimeApi {
         response
     }
 
-    async fn answer(&self, id: &str, kind: &str, body: Incoming) -> Response<Body> {
-        let outcome = match (kind, read_body(body, RESPONSE_LIMIT).await) {
+    async fn answer(&self, id: &str, kind: &str, mut body: Incoming) -> Response<Body> {
+        let outcome = match (kind, read_body(&mut body, RESPONSE_LIMIT).await) {
             ("response", Ok(body)) => Outcome::Response(body),
             ("error", Ok(body)) => Outcome::Error(body),
             ("response" | "error", Err(BodyError::TooLarge)) => Outcome::TooLarge,

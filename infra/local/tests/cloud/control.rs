@@ -88,6 +88,7 @@ impl Service {
         options.event_retry_delays = [std::time::Duration::from_millis(20); 2];
         let console = Console::start(false, true);
         let parts = Parts {
+            callers: local::gateway::Callers::default(),
             console: console.clone(),
             logs: Arc::new(Logs::open(folder.path().join("logs"), console).unwrap()),
             common: Common {

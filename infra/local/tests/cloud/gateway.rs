@@ -103,6 +103,17 @@ async fn limits_are_kept() {
     let text = [("content-type", "text/plain")];
     let over = send("POST", &echo, &text, vec![b'x'; 10 * 1024 * 1024 + 1]).await;
     assert_eq!((over.status, over.json()), (413, json!({ "message": "Request Entity Too Large" })));
+    // A client that reads only when it has sent everything gets its answer too.
+    let address = cloud.url().replace("http://localhost", "127.0.0.1");
+    for head in ["Content-Length: 41943040\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n2800000\r\n"] {
+        let mut request = format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}").into_bytes();
+        request.resize(request.len() + 40 * 1024 * 1024, b'x');
+        if head.contains("chunked") {
+            request.extend(b"\r\n0\r\n\r\n");
+        }
+        let answer = raw(&address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    }
     // Within API Gateway's limit, over Lambda's.
     let event_over = send("POST", &echo, &text, vec![b'x'; 7 * 1024 * 1024]).await;
     assert_eq!(event_over.status, 413);
@@ -136,10 +147,23 @@ async fn preflights_are_answered_and_origins_checked() {
     let page = send("GET", &url, &[("origin", "https://page.example")], "").await;
     assert_eq!(page.headers["access-control-allow-origin"], "https://page.example");
     let other = send("GET", &url, &[("origin", "https://other.example")], "").await;
+    assert_eq!(other.status, 403, "a page of a site that the template does not name");
     assert!(other.headers.get("access-control-allow-origin").is_none());
+    let address = cloud.url().replace("http://localhost", "127.0.0.1");
+    let rebound = raw(&address, b"GET /echo HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await;
+    assert!(rebound.starts_with("HTTP/1.1 403") && rebound.contains("--allow-host"), "{rebound}");
     let head = send("HEAD", &url, &[], "").await;
     assert_eq!((head.status, head.body.len()), (200, 0));
     cloud.shutdown().await;
+}
+
+/// Sends these bytes, all of them, then reads what comes until the end.
+async fn raw(address: &str, request: &[u8]) -> String {
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    connection.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 async fn broken_clients_do_no_harm() {

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::{invalid, render_error, set_header, with_request_id};
 use crate::aws_error::AwsError;
-use crate::http_server::{Body, BodyError, full, json_response, read_body};
+use crate::http_server::{Body, BodyError, full, json_response, read_public_body};
 use crate::lambda::{Lambda, Qualified, REQUEST_LIMIT};
 
 /// The longest event of an asynchronous invocation: 1 MB.
@@ -41,7 +41,7 @@ impl Lambda {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let kind = header("x-amz-invocation-type").unwrap_or("RequestResponse");
         let limit = if kind == "Event" { EVENT_LIMIT } else { REQUEST_LIMIT };
-        let payload = match read_body(body, limit).await {
+        let payload = match read_public_body(headers, body, limit).await {
             Ok(payload) if payload.is_empty() => Bytes::from_static(b"{}"),
             Ok(payload) => payload,
             Err(BodyError::TooLarge) => {

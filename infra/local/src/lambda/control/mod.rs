@@ -19,7 +19,7 @@ use super::model::{Function, State, Update};
 use super::{Lambda, Qualified};
 use crate::aws_error::AwsError;
 use crate::gateway::decode;
-use crate::http_server::{Body, BodyError, full, json_response, read_body};
+use crate::http_server::{Body, BodyError, full, json_response, read_public_body};
 
 /// The longest body of a control call.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -79,7 +79,7 @@ impl Lambda {
         if parts.method == Method::POST && segments.len() == 3 && segments[2] == "invocations" {
             return self.handle_invocation(&segments[1], &query, &parts.headers, body).await;
         }
-        let body = match read_body(body, BODY_LIMIT).await {
+        let body = match read_public_body(&parts.headers, body, BODY_LIMIT).await {
             Ok(bytes) if bytes.is_empty() => Value::Null,
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(value) => value,
