@@ -53,6 +53,9 @@ pub struct Cloud {
     /// A value for a parameter of the template, for example ModelMemory=4096. Repeatable.
     #[arg(long = "parameter", global = true, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub parameters: Vec<(String, String)>,
+    /// Ask every caller for a token or an API key, as on AWS, also where the documents show no authentication.
+    #[arg(long, global = true)]
+    pub require_login: bool,
     /// The Python that trains and serves (3.10 or later).
     #[arg(long, global = true, value_name = "PROGRAM", env = "SERVEML_PYTHON_PROGRAM", default_value = "python3")]
     pub python: String,

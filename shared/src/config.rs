@@ -54,6 +54,10 @@ variables! {
     MODEL_TIMEOUT_SECONDS = "MODEL_TIMEOUT_SECONDS";
     /// For how many days the record of a prediction is kept.
     INFERENCE_LOG_DAYS = "INFERENCE_LOG_DAYS";
+    /// Who may use routes whose documents show no authentication: `required` (users only) or `documented` (everybody).
+    AUTHENTICATION = "AUTHENTICATION";
+    /// Whether new users may register: `open` or `closed`.
+    REGISTRATION = "REGISTRATION";
     /// The object of a Feast registry, `s3://bucket/key`; empty when there is none.
     FEAST_REGISTRY = "FEAST_REGISTRY";
 }

@@ -31,6 +31,10 @@ pub enum ErrorKind {
     TooManyRequests,
     /// The platform does not offer this: 501.
     NotImplemented,
+    /// A model cannot be deployed as it is: 400.
+    ModelRefused,
+    /// A deployed model failed at a prediction: 500. The fault is the model's, and its words are the caller's to read.
+    ModelFailed,
     /// Something that the platform depends on is not available right now: 503.
     Unavailable,
     /// A fault of ours: 500. Its cause is logged and never shown.
@@ -130,7 +134,7 @@ impl Error {
     /// The HTTP status of this kind, where an API's document names no other.
     pub fn status(&self) -> u16 {
         match self.kind {
-            ErrorKind::BadRequest => 400,
+            ErrorKind::BadRequest | ErrorKind::ModelRefused => 400,
             ErrorKind::Unauthorized => 401,
             ErrorKind::Forbidden => 403,
             ErrorKind::NotFound => 404,
@@ -141,7 +145,7 @@ impl Error {
             ErrorKind::TooManyRequests => 429,
             ErrorKind::NotImplemented => 501,
             ErrorKind::Unavailable => 503,
-            ErrorKind::Internal => 500,
+            ErrorKind::Internal | ErrorKind::ModelFailed => 500,
         }
     }
 }

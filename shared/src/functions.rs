@@ -12,8 +12,10 @@ use lambda_http::RequestExt as _;
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use crate::domain::rate_limit::{RateLimit, Standing};
 use crate::http::error_style::ErrorStyle;
-use crate::{Error, Platform, Request, Response, Result};
+use crate::identity::{Access, Caller, caller};
+use crate::{Error, Platform, Request, Response, Result, Timestamp};
 
 /// What a handler returns before it is awaited.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -29,6 +31,24 @@ pub struct Route {
     pub handler: &'static str,
     /// What answers a request.
     pub answer: for<'a> fn(&'a Platform, Request) -> Answer<'a, Response>,
+    /// What it asks of its callers, where that differs from the other routes of its set.
+    pub access: Option<Access>,
+    /// How often a caller may ask.
+    pub limit: Option<&'static RateLimit>,
+}
+
+impl Route {
+    /// The same route with another access than the rest of its set.
+    pub const fn access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// The same route with a limit on how often a caller may ask.
+    pub const fn limited(mut self, limit: &'static RateLimit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
 }
 
 /// One task of a state machine, schedule or subscription: one Lambda function that takes an event and returns a value.
@@ -49,6 +69,8 @@ pub struct FunctionSet {
     pub routes: &'static [Route],
     /// The tasks.
     pub tasks: &'static [Task],
+    /// What its routes ask of their callers, where a route says nothing else.
+    pub access: Access,
     /// How its document writes errors.
     pub error_style: ErrorStyle,
 }
@@ -62,6 +84,8 @@ macro_rules! route {
             path: $path,
             handler: $handler,
             answer: |platform, request| ::std::boxed::Box::pin($($module)::+::handle(platform, request)),
+            access: ::std::option::Option::None,
+            limit: ::std::option::Option::None,
         }
     };
     ($method:ident $path:literal => $($module:ident)::+) => {
@@ -70,6 +94,8 @@ macro_rules! route {
             path: $path,
             handler: $crate::functions::last_segment(stringify!($($module)::+)),
             answer: |platform, request| ::std::boxed::Box::pin($($module)::+::handle(platform, request)),
+            access: ::std::option::Option::None,
+            limit: ::std::option::Option::None,
         }
     };
 }
@@ -137,7 +163,7 @@ pub fn main(set: FunctionSet) -> Result<(), lambda_runtime::Error> {
     let handler = std::env::var("_HANDLER").unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(route) = set.routes.iter().find(|route| route.handler == handler) {
-        return runtime.block_on(serve_route(*route, set.error_style));
+        return runtime.block_on(serve_route(set, *route));
     }
     if let Some(task) = set.tasks.iter().find(|task| task.handler == handler) {
         return runtime.block_on(serve_task(*task));
@@ -146,19 +172,21 @@ pub fn main(set: FunctionSet) -> Result<(), lambda_runtime::Error> {
     Err(format!("{} has no handler {handler:?}; it has {}", set.name, known.join(", ")).into())
 }
 
-async fn serve_route(route: Route, error_style: ErrorStyle) -> Result<(), lambda_runtime::Error> {
+async fn serve_route(set: FunctionSet, route: Route) -> Result<(), lambda_runtime::Error> {
     let platform = &Platform::from_environment().await;
     lambda_http::run(lambda_http::service_fn(move |request: lambda_http::Request| async move {
-        Ok::<_, std::convert::Infallible>(into_lambda(answer(platform, route, error_style, from_lambda(request)).await))
+        Ok::<_, std::convert::Infallible>(into_lambda(answer(platform, set, route, from_lambda(request)).await))
     }))
     .await
 }
 
-/// Answers one request by a route, errors rendered in the API's style. Tests of a crate call this as Lambda would.
-pub async fn answer(platform: &Platform, route: Route, error_style: ErrorStyle, request: Request) -> Response {
+/// Answers one request by a route of a set: finds out who asks, counts the request where the route has a limit, and
+/// renders errors in the API's style. Tests of a crate call this as Lambda would.
+pub async fn answer(platform: &Platform, set: FunctionSet, route: Route, request: Request) -> Response {
     let request_id = request.request_id.clone();
     let span = tracing::info_span!("request", request_id, handler = route.handler);
-    match (route.answer)(platform, request).instrument(span.clone()).await {
+    let mut standing = None;
+    let mut response = match admit(platform, set, route, request, &mut standing).instrument(span.clone()).await {
         Ok(response) => response,
         Err(error) => {
             let _entered = span.enter();
@@ -167,8 +195,38 @@ pub async fn answer(platform: &Platform, route: Route, error_style: ErrorStyle, 
             } else {
                 tracing::info!(error = %error, "the request was refused");
             }
-            error_style(&error, &request_id)
+            (set.error_style)(&error, &request_id)
         }
+    };
+    if let Some(standing) = standing {
+        rate_limit_headers(&standing, response.headers_mut());
+    }
+    response
+}
+
+async fn admit(platform: &Platform, set: FunctionSet, route: Route, mut request: Request, standing: &mut Option<Standing>) -> Result<Response> {
+    request.caller = caller::of(platform, route.access.unwrap_or(set.access), &request).await?;
+    if let Some(limit) = route.limit {
+        // Whoever has no name yet is told apart by address.
+        let who = request.caller.user_id().map_or_else(|| format!("address#{}", request.client_address), |id| format!("user#{id}"));
+        let counted = platform.store()?.count_request(limit, &who, Timestamp::now()).await?;
+        *standing = Some(counted);
+        if counted.exceeded {
+            return Err(Error::new(
+                crate::ErrorKind::TooManyRequests,
+                format!("{} requests in {} seconds are the most; X-RateLimit-Reset says when the next may come.", limit.requests, limit.window_seconds),
+            ));
+        }
+    }
+    (route.answer)(platform, request).await
+}
+
+fn rate_limit_headers(standing: &Standing, headers: &mut http::HeaderMap) {
+    headers.insert("x-ratelimit-limit", standing.limit.into());
+    headers.insert("x-ratelimit-remaining", standing.remaining.into());
+    headers.insert("x-ratelimit-reset", standing.reset.into());
+    if standing.exceeded {
+        headers.insert(http::header::RETRY_AFTER, (standing.reset - Timestamp::now().seconds()).max(1).into());
     }
 }
 
@@ -193,10 +251,12 @@ fn from_lambda(request: lambda_http::Request) -> Request {
     use lambda_http::request::RequestContext;
     let path_parameters = request.path_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = request.query_string_parameters().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let (request_id, domain) = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            (context.request_id.clone().unwrap_or_default(), context.domain_name.clone().unwrap_or_default())
-        }
+    let (request_id, domain, client_address) = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => (
+            context.request_id.clone().unwrap_or_default(),
+            context.domain_name.clone().unwrap_or_default(),
+            context.http.source_ip.clone().unwrap_or_default(),
+        ),
         _ => Default::default(),
     };
     let (parts, body) = request.into_parts();
@@ -215,6 +275,8 @@ fn from_lambda(request: lambda_http::Request) -> Request {
             _ => bytes::Bytes::new(),
         },
         request_id,
+        client_address,
+        caller: Caller::Anyone,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod feature_store;
 pub mod functions;
 pub mod http;
 pub mod id;
+pub mod identity;
 pub mod jobs;
 pub mod model_functions;
 pub mod objects;

@@ -7,6 +7,7 @@ use aws_smithy_http_client::tls;
 
 use crate::Result;
 use crate::config::{self, Config};
+use crate::identity::caller::SigningKeyCell;
 use crate::model_functions::ModelFunctions;
 use crate::objects::Objects;
 use crate::state_machines::StateMachines;
@@ -23,6 +24,7 @@ pub struct Platform {
     state_machines: OnceLock<StateMachines>,
     model_functions: OnceLock<ModelFunctions>,
     image_registry: OnceLock<aws_sdk_ecr::Client>,
+    signing_key: SigningKeyCell,
 }
 
 impl Platform {
@@ -45,6 +47,7 @@ impl Platform {
             state_machines: OnceLock::new(),
             model_functions: OnceLock::new(),
             image_registry: OnceLock::new(),
+            signing_key: SigningKeyCell::new(),
         }
     }
 
@@ -72,6 +75,11 @@ impl Platform {
     /// The deployed models' functions.
     pub fn model_functions(&self) -> &ModelFunctions {
         self.model_functions.get_or_init(|| ModelFunctions::new(aws_sdk_lambda::Client::new(&self.sdk)))
+    }
+
+    /// The key that signs session tokens, once it was read.
+    pub(crate) fn signing_key(&self) -> &SigningKeyCell {
+        &self.signing_key
     }
 
     /// The client of the container image registry.

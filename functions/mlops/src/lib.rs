@@ -28,6 +28,7 @@ mod replayed;
 mod tracking_api;
 
 use shared::http::error_style;
+use shared::identity::Access;
 use shared::{FunctionSet, route};
 use utoipa::OpenApi as _;
 
@@ -47,13 +48,14 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(GET "/mlops/models" => models_list),
         route!(GET "/mlops/models/{model_name}" => model_get),
         route!(POST "/mlops/registry" => registry),
-        route!(GET "/mlops/status" => status),
+        route!(GET "/mlops/status" => status).access(Access::Public),
         route!(POST "/mlops/inference" => inference),
-        route!(GET "/docs" => docs),
-        route!(GET "/docs/{asset}" => docs_asset),
-        route!(GET "/openapi.json" => openapi),
+        route!(GET "/docs" => docs).access(Access::Public),
+        route!(GET "/docs/{asset}" => docs_asset).access(Access::Public),
+        route!(GET "/openapi.json" => openapi).access(Access::Public),
     ],
     tasks: &[],
+    access: Access::Documented,
     error_style: error_style::detail,
 };
 

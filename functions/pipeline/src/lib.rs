@@ -14,6 +14,7 @@ pub mod tasks;
 pub mod training;
 
 use shared::http::error_style;
+use shared::identity::Access;
 use shared::{FunctionSet, route, task};
 
 /// The functions of this crate.
@@ -38,6 +39,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         task!(tasks::reconcile_jobs),
         task!(tasks::model_log),
     ],
+    access: Access::Own,
     error_style: error_style::detail,
 };
 

@@ -16,6 +16,7 @@ mod searching;
 mod server;
 mod shapes;
 
+use shared::identity::Access;
 use shared::{FunctionSet, Route, route};
 
 /// The routes, each with the function that answers it.
@@ -93,10 +94,10 @@ const ROUTES: &[Route] = &[
     route!(POST "/{api}/2.0/mlflow-artifacts/mpu/abort/{path+}" => artifacts::abort_upload as "artifacts_abort_upload"),
     route!(GET "/{api}/2.0/mlflow-artifacts/presigned/{path+}" => artifacts::presigned_download as "artifacts_presigned_download"),
     route!(GET "/{api}/3.0/mlflow/server-info" => server::server_info as "server_info"),
-    route!(GET "/version" => server::version as "server_version"),
-    route!(GET "/health" => server::health as "server_health"),
+    route!(GET "/version" => server::version as "server_version").access(Access::Public),
+    route!(GET "/health" => server::health as "server_health").access(Access::Public),
 ];
 
 /// All functions of the tracking API.
 pub const FUNCTIONS: FunctionSet =
-    FunctionSet { name: "tracking", routes: ROUTES, tasks: &[], error_style: shared::http::error_style::mlflow };
+    FunctionSet { name: "tracking", routes: ROUTES, tasks: &[], access: Access::Jobs, error_style: shared::http::error_style::mlflow };

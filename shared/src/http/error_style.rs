@@ -27,6 +27,7 @@ pub fn detail(error: &Error, request_id: &str) -> Response {
 pub fn mlflow(error: &Error, request_id: &str) -> Response {
     let (code, name) = match error.kind() {
         ErrorKind::BadRequest | ErrorKind::Unprocessable => (400, "INVALID_PARAMETER_VALUE"),
+        ErrorKind::ModelRefused => (400, "INVALID_STATE"),
         ErrorKind::Unauthorized => (401, "UNAUTHENTICATED"),
         ErrorKind::Forbidden => (403, "PERMISSION_DENIED"),
         ErrorKind::NotFound | ErrorKind::Gone => (404, "RESOURCE_DOES_NOT_EXIST"),
@@ -36,11 +37,43 @@ pub fn mlflow(error: &Error, request_id: &str) -> Response {
         ErrorKind::TooManyRequests => (429, "REQUEST_LIMIT_EXCEEDED"),
         ErrorKind::NotImplemented => (501, "NOT_IMPLEMENTED"),
         ErrorKind::Unavailable => (503, "TEMPORARILY_UNAVAILABLE"),
-        ErrorKind::Internal => (500, "INTERNAL_ERROR"),
+        ErrorKind::Internal | ErrorKind::ModelFailed => (500, "INTERNAL_ERROR"),
     };
     let message = match error.kind() {
         ErrorKind::Internal => format!("{} (request id {request_id})", error.public_message()),
         _ => error.public_message().to_owned(),
     };
     with_type(status(code), "application/json", json!({ "error_code": name, "message": message }).to_string())
+}
+
+/// `{"error": {"code", "message", "details"}, "request_id"}`, the shape of the ServeML document, with its table of codes.
+pub fn serveml(error: &Error, request_id: &str) -> Response {
+    let (code, name) = match error.kind() {
+        ErrorKind::BadRequest | ErrorKind::Conflict | ErrorKind::AlreadyExists => (400, "INVALID_INPUT"),
+        ErrorKind::PayloadTooLarge => (413, "INVALID_INPUT"),
+        ErrorKind::Unprocessable => (422, "VALIDATION_ERROR"),
+        ErrorKind::Unauthorized => (401, "UNAUTHORIZED"),
+        ErrorKind::Forbidden => (403, "FORBIDDEN"),
+        ErrorKind::NotFound | ErrorKind::Gone => (404, "NOT_FOUND"),
+        ErrorKind::TooManyRequests => (429, "RATE_LIMITED"),
+        ErrorKind::ModelRefused => (400, "DEPLOYMENT_FAILED"),
+        ErrorKind::ModelFailed => (500, "PREDICTION_ERROR"),
+        ErrorKind::NotImplemented => (501, "SERVICE_ERROR"),
+        ErrorKind::Unavailable => (503, "SERVICE_ERROR"),
+        ErrorKind::Internal => (500, "SERVICE_ERROR"),
+    };
+    let details = error.fields().first().map_or_else(
+        || json!({}),
+        |problem| {
+            let path: Vec<&str> = problem.location.iter().map(String::as_str).collect();
+            // The document names the field alone; where it stands is plain from the route.
+            let field = path.split_first().map(|(_, field)| field.join(".")).filter(|field| !field.is_empty());
+            json!({ "field": field, "reason": problem.message })
+        },
+    );
+    let body = json!({
+        "error": { "code": name, "message": error.public_message(), "details": details },
+        "request_id": format!("req-{request_id}"),
+    });
+    with_type(status(code), "application/json", body.to_string())
 }

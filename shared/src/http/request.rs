@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
 use crate::error::FieldProblem;
+use crate::identity::Caller;
 use crate::{Error, ErrorKind, Result};
 
 /// A request to a route, freed of how Lambda carries it.
@@ -28,6 +29,10 @@ pub struct Request {
     pub request_id: String,
     /// Where the caller reached the platform, for example `http://localhost:8000`; no slash at the end.
     pub base_url: String,
+    /// The address that the request came from.
+    pub client_address: String,
+    /// Who sent it; known before the handler is called.
+    pub caller: Caller,
 }
 
 impl Request {

@@ -20,6 +20,13 @@
 //! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |
 //! | finish_training | the version that a job registered | `pk = JOB#<id>`, `sk = VERSION` |
 //! | every writer of long texts | a text too long for its item, by its hash | the item's own `pk`, `sk = VALUE#<hash>` |
+//! | register, users' views | a user | `pk = USER#<id>`, `sk = USER` |
+//! | me | a user's totals | `pk = USER#<id>`, `sk = TOTALS` |
+//! | register, login | the user of an address, of a username | `pk = USER_EMAIL#<address>`, `USER_NAME#<name>` |
+//! | every route | the owner of an API key | `pk = API_KEY#<hash>`, `sk = API_KEY` |
+//! | api_keys routes | a user's API keys | `pk = USER#<id>`, `sk` begins with `API_KEY#` |
+//! | every route | the secret that signs session tokens | `pk = SECRET#SESSION_SIGNING`, `sk = SECRET` |
+//! | limited routes | a caller's requests in a window | `pk = RATE_LIMIT#<scope>#<caller>#<begin>`, `sk = RATE_LIMIT` |
 //! | tracking | an experiment | `pk = EXPERIMENT#<id>`, `sk = EXPERIMENT` |
 //! | tracking | the experiment of a name | `pk = EXPERIMENT_NAME#<name>`, `sk = EXPERIMENT_NAME` |
 //! | tracking | experiments of a lifecycle stage, newest first | `gsi1`: `EXPERIMENTS#<stage>`, by creation time |

@@ -1,6 +1,7 @@
 //! The registry and the jobs, in one DynamoDB table. [`keys`] lists every access pattern: who asks, and which key or
 //! index answers. Nothing here scans.
 
+pub mod api_keys;
 pub mod counters;
 pub mod datasets;
 pub mod deployments;
@@ -13,10 +14,12 @@ pub mod keys;
 pub mod layers;
 pub mod logged_models;
 pub mod query;
+pub mod rate_limits;
 pub mod registered_models;
 pub mod runs;
 pub mod search;
 pub mod update;
+pub mod users;
 pub(crate) mod values;
 pub mod write;
 

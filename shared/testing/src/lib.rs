@@ -28,6 +28,8 @@ const VALUES: &[(config::Variable, &str)] = &[
     (config::TRAIN_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:train"),
     (config::DEPLOY_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:deploy"),
     (config::MODEL_FUNCTION_PREFIX, "serveml-model-"),
+    (config::AUTHENTICATION, "documented"),
+    (config::REGISTRATION, "open"),
 ];
 
 /// A platform of a test's own.
@@ -64,7 +66,7 @@ impl TestPlatform {
         let (_, route, parameters) =
             found.min_by_key(|(count, ..)| *count).unwrap_or_else(|| panic!("no route answers {} {path}", request.method));
         let request = Request { path_parameters: parameters.into_iter().collect(), ..request };
-        functions::answer(&self.platform, *route, set.error_style, request).await
+        functions::answer(&self.platform, set, *route, request).await
     }
 }
 

@@ -1,0 +1,5 @@
+//! The binary of the `/api/v1` functions.
+
+fn main() -> Result<(), lambda_runtime::Error> {
+    shared::functions::main(serving::FUNCTIONS)
+}

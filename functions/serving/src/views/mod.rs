@@ -1,0 +1,4 @@
+//! What answers look like.
+
+pub mod problem;
+pub mod user;
