@@ -102,7 +102,7 @@ fn json_error(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     match error.inner().classify() {
         Category::Data => {
             let path = error.path().to_string();
-            let message = without_position(&error.inner().to_string());
+            let message = in_json_words(&without_position(&error.inner().to_string()));
             if let Some(error) = unknown_field(&path, &message) {
                 return error;
             }
@@ -163,6 +163,21 @@ fn edit_distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
+/// What was expected, in the words of JSON and not of the program: `a JSON object`, `a whole number`.
+fn in_json_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let expected = match expected.split(' ').next().unwrap_or_default() {
+        "struct" | "map" => "a JSON object",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "f32" | "f64" => "a number",
+        "sequence" => "a list",
+        _ => expected,
+    };
+    let found = if found.starts_with("invalid length") { "invalid type: sequence" } else { found };
+    format!("{found}, expected {expected}")
+}
+
 fn without_position(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(text, _)| text).to_owned()
 }
@@ -215,7 +230,9 @@ mod tests {
             ("{\"name\": \"a\"} x", ErrorKind::BadRequest, "trailing"),
             ("{\"timeout\": 3}", ErrorKind::Unprocessable, "name: missing field"),
             ("{\"name\": \"a\", \"timeout\": \"soon\"}", ErrorKind::Unprocessable, "timeout: invalid type"),
-            ("[]", ErrorKind::Unprocessable, "the body"),
+            ("[]", ErrorKind::Unprocessable, "the body: invalid type: sequence, expected a JSON object"),
+            ("1", ErrorKind::Unprocessable, "the body: invalid type: integer `1`, expected a JSON object"),
+            ("{\"name\": \"a\", \"timeout\": -1}", ErrorKind::Unprocessable, "expected a whole number that is not negative"),
         ] {
             let error = request(body).json::<Body>().expect_err(body);
             assert_eq!(error.kind(), kind, "{body}");
