@@ -59,6 +59,22 @@ def _memory_of(process: int) -> int:
         return int(shown.strip() or 0)
 
 
+def cpu_seconds(processes: list[int]) -> float:
+    """The time that these processes have kept a core busy."""
+    return sum(_cpu_seconds_of(process) for process in processes)
+
+
+def _cpu_seconds_of(process: int) -> float:
+    try:
+        # What stands before the last bracket is the program's name, which may hold anything.
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        shown = subprocess.run(["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=False).stdout
+        parts = [float(part) for part in shown.strip().replace("-", ":").split(":") if part]
+        return sum(part * 60**place for place, part in enumerate(reversed(parts)))
+
+
 def instances(platform: int) -> list[int]:
     """The processes of deployed models below a platform: those that have a deployment's id in their environment."""
     found = []

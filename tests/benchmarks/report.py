@@ -12,6 +12,7 @@ LINES = [
     ("p50_ms_8", "p50, 8 connections, ms", "{:.2f}", False),
     ("p99_ms_8", "p99, 8 connections, ms", "{:.2f}", False),
     ("per_second_8", "requests/s, 8 connections", "{:.0f}", True),
+    ("cpu_ms_8", "CPU time per request at 8, ms", "{:.2f}", False),
     ("cold_start", "cold start to first prediction, s", "{:.2f}", False),
     ("memory", "memory after that load, MB", "{:.0f}", False),
 ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
 import platform
 import sys
@@ -63,7 +64,9 @@ def measured(contestant, workshop: Workshop, seconds: int) -> dict[str, float]:
         load.measure(served.url, workshop.questions, max(CONNECTIONS), WARM_UP_SECONDS)
         result = {"cold_start": served.cold_start}
         for connections in CONNECTIONS:
+            before = processes.cpu_seconds(served.holding() + served.around())
             told = load.measure(served.url, workshop.questions, connections, seconds)
+            told["cpu_ms"] = 1000 * (processes.cpu_seconds(served.holding() + served.around()) - before) / told.pop("requests")
             result |= {f"{key}_{connections}": value for key, value in told.items()}
         result |= {"memory": processes.memory(served.holding()), "memory_around": processes.memory(served.around())}
         check_all(served.url, workshop.questions)
@@ -79,6 +82,9 @@ def main() -> int:
             raise Failure(f"there is no {binary}; build it first: cargo build -p serveml")
         if load.generator() != "wrk":
             say("wrk is not installed (apt-get install wrk): threads of Python put the load on, and take their part of the machine")
+        busy = os.getloadavg()[0]
+        if busy > processes.cores() / 2:
+            say(f"this machine is busy (load {busy:.1f} on {processes.cores()} cores): only what is far apart means anything")
         workshop = Workshop(binary)
         first, second, url = deployments(workshop)
         everyone = contestants.all_of(workshop, url)
@@ -98,7 +104,7 @@ def main() -> int:
     titles = {contestant.name: contestant.title for contestant in everyone}
     print(report.serving(middle, titles, base), report.deployments(first, second), sep="\n\n")
     whole = {
-        "machine": {"system": platform.platform(), "cores": processes.cores(), "python": platform.python_version()},
+        "machine": {"system": platform.platform(), "cores": processes.cores(), "load_before": busy, "python": platform.python_version()},
         "load": load.generator(), "versions": workshop.versions, "base": base, "medians": middle,
         "ratios": report.ratios(middle, base), "rounds": rounds, "deployments": {"first": first, "second": second},
     }
