@@ -6,7 +6,13 @@ use crate::{
     log::{PredictionLog, Subject},
     served::Served,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// Lambda's limit on a request's and an answer's size, in bytes.
 const LAMBDA_LIMIT: usize = 6 * 1024 * 1024;
@@ -21,6 +27,8 @@ pub struct App {
     pub engine: Arc<dyn Engine>,
     pub log: PredictionLog,
     pub limits: Limits,
+    /// Whether a prediction was asked for before.
+    asked: AtomicBool,
 }
 
 /// What bounds a request.
@@ -52,6 +60,12 @@ impl App {
             answer: in_lambda.then_some(LAMBDA_LIMIT - LAMBDA_ENVELOPE),
             time: Duration::from_secs(options.timeout),
         };
-        Ok(Self { served, engine, log: PredictionLog::new(subject, in_lambda), limits })
+        Ok(Self { served, engine, log: PredictionLog::new(subject, in_lambda), limits, asked: AtomicBool::new(false) })
+    }
+
+    /// Notes that a prediction is asked for; gives whether it comes upon a cold server: it is the first, or the model is not
+    /// loaded yet.
+    pub fn is_cold_start(&self) -> bool {
+        !self.asked.swap(true, Ordering::Relaxed) || !self.engine.is_ready()
     }
 }

@@ -8,6 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long requests under way may take after the signal to end.
 const FAREWELL: Duration = Duration::from_secs(30);
 
+/// How long loading the model may keep this environment from its first request in Lambda, which allows a start 10 s before it
+/// begins it anew. A model that takes longer is loaded while its first request waits.
+const LOADING_IN_START: Duration = Duration::from_secs(8);
+
 /// Why the server could not run.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,12 +31,16 @@ pub fn serve(options: Options) -> Result<(), Error> {
 async fn run(options: Options) -> Result<(), Error> {
     let in_lambda = std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some();
     let root = match &options.root {
-        Some(root) => root.clone(),
+        // The workers start in another folder.
+        Some(root) => std::path::absolute(root)?,
         None => own_root()?,
     };
     let app = Arc::new(App::new(Served::read(&root)?, &options, in_lambda)?);
-    let router = routes::router(app);
+    let router = routes::router(Arc::clone(&app));
     if in_lambda {
+        // An environment that asked for work before could be given a request that a loaded one would have answered at once. Where
+        // loading fails, requests are told why.
+        let _ = tokio::time::timeout(LOADING_IN_START, app.engine.ready()).await;
         return lambda_http::run(router).await;
     }
     let mut terminate = signal(SignalKind::terminate())?;

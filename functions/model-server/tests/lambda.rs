@@ -62,7 +62,7 @@ fn answer((kind, content): (String, Value)) -> (u64, Value) {
 fn answers_events_of_a_function_url() {
     let function = Function::start("forest");
     let rows = json!({"inputs": [vec![0.5; 20]], "return_probabilities": true});
-    // The first call comes while the model is being loaded, and waits.
+    // The first call comes before the model is loaded, and waits.
     let (status, first) = function.predict(&rows, LONG);
     assert_eq!(status, 200, "{first}");
     assert_eq!(first["probabilities"][0].as_array().unwrap().len(), 2);
@@ -71,12 +71,21 @@ fn answers_events_of_a_function_url() {
     let encoded = STANDARD.encode(rows.to_string());
     let (status, again) = answer(function.runtime.invoke("POST", "/predict", Some((&encoded, true)), LONG));
     assert_eq!((status, &again["predictions"]), (200, &first["predictions"]));
+    let colds = || function.output.all().iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["cold_start"].clone()).collect();
+    assert_eq!(support::until(|| Some(colds()).filter(|colds: &Vec<Value>| colds.len() == 2)).unwrap(), [true, false]);
     assert_eq!(answer(function.runtime.invoke("GET", "/health", None, LONG)).1["status"], "healthy");
     assert_eq!(answer(function.runtime.invoke("GET", "/metadata", None, LONG)).1["name"], "forest");
     assert_eq!(answer(function.runtime.invoke("GET", "/x", None, LONG)).0, 404);
     assert_eq!(function.predict(&json!({"inputs": []}), LONG).0, 400);
     let large = format!("{{\"inputs\": [[{}1]]}}", "1,".repeat(3_200_000));
     assert_eq!(answer(function.runtime.invoke("POST", "/predict", Some((&large, false)), LONG)).0, 413);
+}
+
+#[test]
+fn asks_for_work_once_the_model_is_loaded() {
+    let function = Function::start("forest");
+    let metadata = answer(function.runtime.invoke("GET", "/metadata", None, LONG)).1;
+    assert_eq!(metadata["loaded"], true);
 }
 
 #[test]

@@ -14,6 +14,12 @@ fn serve(model: &str) -> Server {
     Image::new(python::PINNED, model).serve()
 }
 
+#[test]
+fn the_images_folder_may_be_told_relative_to_where_the_server_starts() {
+    let server = Image::new(python::PINNED, "forest").serve_from_within();
+    assert_eq!(server.predict(&json!({"inputs": [row(0.5)]})).status, 200);
+}
+
 fn row(value: f64) -> Vec<f64> {
     vec![value; 20]
 }

@@ -37,7 +37,7 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
         at: Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_default(),
         status: 200,
         latency_ms: 0.0,
-        cold_start: !app.engine.is_ready(),
+        cold_start: app.is_cold_start(),
         batch: None,
         predictions: None,
         error: None,

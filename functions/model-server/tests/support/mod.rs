@@ -47,10 +47,15 @@ impl Image {
 
     /// The command that starts this image's server.
     pub fn command(&self) -> Command {
+        self.command_with_root(self.path())
+    }
+
+    /// The same, with the image's folder named in another way.
+    pub fn command_with_root(&self, root: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_model-server"));
         command
             .arg("--root")
-            .arg(self.path())
+            .arg(root)
             .env("SERVEML_PYTHON", python::interpreter())
             .env_remove("AWS_LAMBDA_RUNTIME_API")
             .stdout(Stdio::piped())
@@ -65,7 +70,18 @@ impl Image {
 
     /// Starts the server with further environment variables.
     pub fn serve_with(self, variables: &[(&str, &str)]) -> Server {
-        let mut command = self.command();
+        let command = self.command();
+        self.start(command, variables)
+    }
+
+    /// Starts the server within the image's folder, which it is told relative to there.
+    pub fn serve_from_within(self) -> Server {
+        let mut command = self.command_with_root(Path::new("."));
+        command.current_dir(self.path());
+        self.start(command, &[])
+    }
+
+    fn start(self, mut command: Command, variables: &[(&str, &str)]) -> Server {
         command.args(["--host", "127.0.0.1", "--port", "0"]).envs(variables.iter().copied());
         Server::start(command, self)
     }

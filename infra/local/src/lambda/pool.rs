@@ -2,13 +2,37 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::Lambda;
 use super::environment::{Environment, StartFailure};
 use super::model::{Code, Version};
+
+/// How long a call waits for a busy container before another one is started. Loading a model keeps a core busy for longer than
+/// this: whoever is served sooner would only be slowed down by it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How a version's environments are started.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    /// How long a call waits for a busy environment before another one is started.
+    patience: Duration,
+    /// How many are started at once where calls wait for them.
+    at_once: usize,
+}
+
+impl Manner {
+    fn of(code: &Code) -> Self {
+        match code {
+            // Small processes, which are there in no time.
+            Code::Folder { .. } => Self { patience: Duration::ZERO, at_once: usize::MAX },
+            // More at once than there are cores would all come later, and take the cores from those that answer.
+            Code::Image { .. } => Self { patience: PATIENCE, at_once: std::thread::available_parallelism().map_or(2, usize::from) },
+        }
+    }
+}
 
 /// The environments of one version of a function.
 #[derive(Debug)]
@@ -24,12 +48,51 @@ struct State {
     idle: Vec<Arc<Environment>>,
     /// Every one that runs.
     all: HashMap<u64, Arc<Environment>>,
-    /// Invocations that wait for one; there are never more of them than starts on their way.
-    waiting: VecDeque<oneshot::Sender<Result<Arc<Environment>, StartFailure>>>,
+    /// Invocations that wait for one; there are never more of them than `starting`.
+    waiting: VecDeque<Waiter>,
+    /// Starts on their way, or held back to see whether they are needed.
     starting: usize,
+    /// Those of them that are on their way.
+    launched: usize,
     /// How many are kept ready.
     provisioned: usize,
     closed: bool,
+}
+
+/// An invocation that waits for an environment.
+#[derive(Debug)]
+struct Waiter {
+    since: Instant,
+    sender: oneshot::Sender<Result<Arc<Environment>, StartFailure>>,
+}
+
+/// What becomes of a start.
+#[derive(Debug, PartialEq, Eq)]
+enum Start {
+    Now,
+    /// Perhaps then.
+    After(Duration),
+    Never,
+}
+
+impl State {
+    /// Whether a start that was asked for is needed: for those that are to be kept ready, or for the first who waits that
+    /// none on its way is for. Where there is an environment at all, that one's patience is used up first.
+    fn start(&self, manner: Manner, now: Instant) -> Start {
+        let running = self.all.len() + self.launched;
+        if running < self.provisioned {
+            return Start::Now;
+        }
+        let Some(waiter) = self.waiting.get(self.launched) else { return Start::Never };
+        if self.launched >= manner.at_once {
+            return Start::After(manner.patience);
+        }
+        let patience = if running == 0 { Duration::ZERO } else { manner.patience };
+        match patience.saturating_sub(now.saturating_duration_since(waiter.since)) {
+            Duration::ZERO => Start::Now,
+            pause => Start::After(pause),
+        }
+    }
 }
 
 impl Pool {
@@ -53,7 +116,7 @@ impl Pool {
                 }
             }
             let (sender, receiver) = oneshot::channel();
-            state.waiting.push_back(sender);
+            state.waiting.push_back(Waiter { since: Instant::now(), sender });
             if state.starting < state.waiting.len() {
                 self.start_one(lambda, &mut state, false);
             }
@@ -127,24 +190,34 @@ impl Pool {
         let pool = Arc::clone(self);
         let lambda = Arc::clone(lambda);
         tokio::spawn(async move {
-            // Many small processes at once would only slow each other down; a container's start mostly waits.
+            // Many small processes at once would only slow each other down.
             let permit = match pool.version.configuration.code {
                 Code::Folder { .. } => lambda.start_permits.acquire().await.ok(),
                 Code::Image { .. } => None,
             };
-            {
-                let mut state = pool.lock();
-                if lambda.is_stopping() {
-                    // Dropping the senders tells those who wait.
-                    state.waiting.clear();
-                    state.starting -= 1;
-                    return;
-                }
-                let wanted = !state.waiting.is_empty() || state.all.len() < state.provisioned;
-                if !wanted || (state.closed && state.waiting.is_empty()) {
-                    state.starting -= 1;
-                    return;
-                }
+            let manner = Manner::of(&pool.version.configuration.code);
+            loop {
+                let pause = {
+                    let mut state = pool.lock();
+                    if lambda.is_stopping() {
+                        // Dropping the senders tells those who wait.
+                        state.waiting.clear();
+                        state.starting -= 1;
+                        return;
+                    }
+                    match state.start(manner, Instant::now()) {
+                        Start::Now => {
+                            state.launched += 1;
+                            break;
+                        }
+                        Start::After(pause) => pause,
+                        Start::Never => {
+                            state.starting -= 1;
+                            return;
+                        }
+                    }
+                };
+                tokio::time::sleep(pause).await;
             }
             let ended = {
                 let (pool, lambda) = (Arc::clone(&pool), Arc::clone(&lambda));
@@ -154,6 +227,7 @@ impl Pool {
             drop(permit);
             let mut state = pool.lock();
             state.starting -= 1;
+            state.launched -= 1;
             match started {
                 Ok(environment) => {
                     state.all.insert(environment.id, Arc::clone(&environment));
@@ -165,7 +239,7 @@ impl Pool {
                 }
                 Err(failure) => {
                     while let Some(waiting) = state.waiting.pop_front() {
-                        if waiting.send(Err(failure.clone())).is_ok() {
+                        if waiting.sender.send(Err(failure.clone())).is_ok() {
                             break;
                         }
                     }
@@ -199,7 +273,7 @@ impl Pool {
 fn hand_over(state: &mut State, environment: Arc<Environment>) {
     let mut environment = environment;
     while let Some(waiting) = state.waiting.pop_front() {
-        match waiting.send(Ok(environment)) {
+        match waiting.sender.send(Ok(environment)) {
             Ok(()) => return,
             // That invocation was given up.
             Err(Ok(back)) => environment = back,
@@ -210,5 +284,34 @@ fn hand_over(state: &mut State, environment: Arc<Environment>) {
         environment.stop();
     } else {
         state.idle.push(environment);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_start_waits_while_a_container_may_still_be_free_in_time() {
+        let begun = Instant::now();
+        let waiter = || Waiter { since: begun, sender: oneshot::channel().0 };
+        let container = Manner { patience: PATIENCE, at_once: 2 };
+        let small = Manner { patience: Duration::ZERO, at_once: usize::MAX };
+        let mut state = State::default();
+        assert_eq!(state.start(container, begun), Start::Never, "nobody waits");
+        state.waiting.push_back(waiter());
+        assert_eq!(state.start(container, begun), Start::Now, "nothing runs");
+        state.launched = 1;
+        assert_eq!(state.start(container, begun), Start::Never, "one is on its way");
+        state.waiting.push_back(waiter());
+        assert_eq!(state.start(container, begun + PATIENCE / 5), Start::After(PATIENCE * 4 / 5));
+        assert_eq!(state.start(container, begun + PATIENCE), Start::Now);
+        assert_eq!(state.start(small, begun), Start::Now, "a small process is started at once");
+        state.launched = 2;
+        state.waiting.push_back(waiter());
+        assert_eq!(state.start(container, begun + PATIENCE), Start::After(PATIENCE), "as many as there are cores are on their way");
+        state.provisioned = 3;
+        assert_eq!(state.start(container, begun), Start::Now, "three are to be ready");
     }
 }

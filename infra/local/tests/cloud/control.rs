@@ -31,6 +31,7 @@ crate::tests![
     versions_and_aliases_move_without_a_failed_request,
     alias_weights_divide_the_calls,
     provisioned_concurrency_keeps_processes_ready,
+    slow_calls_get_containers_of_their_own,
     errors_have_lambdas_codes,
     function_urls_check_permission_and_concurrency,
     functions_survive_a_restart,
@@ -297,6 +298,16 @@ async fn provisioned_concurrency_keeps_processes_ready() {
     client.delete_provisioned_concurrency_config().function_name("model").qualifier("live").send().await.unwrap();
     let gone = client.get_provisioned_concurrency_config().function_name("model").qualifier("live").send().await.unwrap_err();
     assert_eq!(gone.code(), Some("ProvisionedConcurrencyConfigNotFoundException"));
+    service.stop().await;
+}
+
+async fn slow_calls_get_containers_of_their_own() {
+    let service = Service::start().await;
+    service.create("model", "sleep").await;
+    service.call("model", json!({ "ms": 0 })).await;
+    let pids = futures::future::join_all((0..3).map(|_| service.call("model", json!({ "ms": 3000 })))).await;
+    let pids: std::collections::BTreeSet<String> = pids.iter().map(ToString::to_string).collect();
+    assert_eq!(pids.len(), 3, "{pids:?}");
     service.stop().await;
 }
 
