@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -55,8 +56,9 @@ class Unreachable(Exception):
 class Platform:
     """The HTTP API of the platform."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self.api_key = api_key
         # A proxy cannot reach this machine itself.
         host = urllib.parse.urlsplit(self.url).hostname or ""
         handlers = [urllib.request.ProxyHandler({})] if host in {"localhost", "127.0.0.1", "::1"} else []
@@ -67,6 +69,8 @@ class Platform:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)
         request.add_header("Accept", "application/json")
+        if self.api_key:
+            request.add_header("Authorization", f"Bearer {self.api_key}")
         if data is not None:
             request.add_header("Content-Type", "application/json")
         for name, value in (headers or {}).items():
@@ -266,6 +270,12 @@ def arguments() -> argparse.Namespace:
     watching.add_argument("--no-follow", dest="follow", action="store_false", help="print the job's id and return at once")
     watching.add_argument("--job", metavar="JOB_ID", help="upload nothing; watch this job (with --deploy, if it is a deployment)")
     parser.add_argument("--url", default="http://localhost:8000", help="the platform's address (default: %(default)s)")
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get("SERVEML_API_KEY"),
+        metavar="KEY",
+        help="an API key or token, where the platform asks for one (default: the environment variable SERVEML_API_KEY)",
+    )
     options = parser.parse_args()
     if not options.job:
         missing = [name for name in ("script", "model") if getattr(options, name) is None]
@@ -310,7 +320,7 @@ def main() -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     options = arguments()
-    platform = Platform(options.url)
+    platform = Platform(options.url, options.api_key)
     job_id = options.job
     try:
         if not job_id:

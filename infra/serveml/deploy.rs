@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::follow::Platform;
 use crate::options::{Cloud as CloudOptions, Deploy};
 use crate::{display, follow, serve};
 
@@ -29,8 +30,9 @@ pub async fn run(cloud_options: &CloudOptions, deploy: &Deploy) -> Result<(), St
             }
         }
     };
+    let platform = Platform { url, api_key: deploy.api_key.clone() };
     let outcome = tokio::select! {
-        outcome = deploy_on(&client, &url, &request) => outcome,
+        outcome = deploy_on(&client, &platform, &request) => outcome,
         stopped = serve::stop_signal() => stopped.and(Err("stopped before the deployment ended; it goes on when the platform is started again".to_owned())),
     };
     match started {
@@ -73,14 +75,14 @@ fn request(deploy: &Deploy) -> Result<Value, String> {
     Ok(request)
 }
 
-async fn deploy_on(client: &reqwest::Client, url: &str, request: &Value) -> Result<(), String> {
-    let answer = follow::json(client.post(format!("{url}/mlops/deploy")).json(request)).await?;
+async fn deploy_on(client: &reqwest::Client, platform: &Platform, request: &Value) -> Result<(), String> {
+    let answer = follow::json(platform.request(client, reqwest::Method::POST, "/mlops/deploy").json(request)).await?;
     let job_id = answer["job_id"].as_str().ok_or("the platform's answer has no job_id")?.to_owned();
     display::step(
         "deploying",
         &format!("{} as {} (job {job_id})", request["script_name"].as_str().unwrap_or_default(), request["model_name"]),
     );
-    let deployed = follow::job(client, url, &job_id).await?;
+    let deployed = follow::job(client, platform, &job_id).await?;
     let deployment_url = deployed["deployment_url"].as_str().ok_or("the deployed job has no URL")?;
     display::success("deployed", &format!("{} version {}", request["model_name"], deployed["model_version"].as_str().unwrap_or_default()));
     display::line(&format!("\ndeployment_url: {deployment_url}\n"));

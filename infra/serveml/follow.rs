@@ -10,6 +10,25 @@ const POLL: Duration = Duration::from_millis(300);
 /// A platform that restarts is given this many polls to come back.
 const PATIENCE: u32 = 100;
 
+/// A platform, and what opens it.
+pub struct Platform {
+    /// Its address, no slash at the end.
+    pub url: String,
+    /// An API key or token; none where the platform asks for none.
+    pub api_key: Option<String>,
+}
+
+impl Platform {
+    /// A request to a path of the platform.
+    pub fn request(&self, client: &reqwest::Client, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let request = client.request(method, format!("{}{path}", self.url));
+        match &self.api_key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+}
+
 /// Sends a request and reads its JSON; a refusal becomes the words of its `detail`.
 pub async fn json(request: reqwest::RequestBuilder) -> Result<Value, String> {
     let response = request.send().await.map_err(|error| format!("the platform does not answer: {error}"))?;
@@ -23,10 +42,10 @@ pub async fn json(request: reqwest::RequestBuilder) -> Result<Value, String> {
 }
 
 /// Shows a deployment's stages and output as they come; returns it once it is deployed.
-pub async fn job(client: &reqwest::Client, url: &str, job_id: &str) -> Result<Value, String> {
+pub async fn job(client: &reqwest::Client, platform: &Platform, job_id: &str) -> Result<Value, String> {
     let (mut shown, mut stages, mut silent) = (0, 0, 0);
     loop {
-        let job = match json(client.get(format!("{url}/mlops/deployments/{job_id}"))).await {
+        let job = match json(platform.request(client, reqwest::Method::GET, &format!("/mlops/deployments/{job_id}"))).await {
             Ok(job) => job,
             Err(message) if silent >= PATIENCE => return Err(message),
             Err(_) => {

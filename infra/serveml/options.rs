@@ -99,6 +99,9 @@ pub struct Deploy {
     /// The address of a running platform, for example the ApiUrl that `sam deploy` printed.
     #[arg(long, env = "SERVEML_URL")]
     pub url: Option<String>,
+    /// An API key or token for that platform.
+    #[arg(long, value_name = "KEY", env = "SERVEML_API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

@@ -204,7 +204,13 @@ pub async fn answer(platform: &Platform, set: FunctionSet, route: Route, request
     response
 }
 
-async fn admit(platform: &Platform, set: FunctionSet, route: Route, mut request: Request, standing: &mut Option<Standing>) -> Result<Response> {
+async fn admit(
+    platform: &Platform,
+    set: FunctionSet,
+    route: Route,
+    mut request: Request,
+    standing: &mut Option<Standing>,
+) -> Result<Response> {
     request.caller = caller::of(platform, route.access.unwrap_or(set.access), &request).await?;
     if let Some(limit) = route.limit {
         // Whoever has no name yet is told apart by address.
@@ -214,7 +220,10 @@ async fn admit(platform: &Platform, set: FunctionSet, route: Route, mut request:
         if counted.exceeded {
             return Err(Error::new(
                 crate::ErrorKind::TooManyRequests,
-                format!("{} requests in {} seconds are the most; X-RateLimit-Reset says when the next may come.", limit.requests, limit.window_seconds),
+                format!(
+                    "{} requests in {} seconds are the most; X-RateLimit-Reset says when the next may come.",
+                    limit.requests, limit.window_seconds
+                ),
             ));
         }
     }

@@ -58,12 +58,8 @@ pub struct RegisterResponse {
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let asked: RegisterRequest = body::read(&request)?;
-    let registration = Registration {
-        email: &asked.email,
-        username: &asked.username,
-        password: &asked.password,
-        full_name: asked.full_name.as_deref(),
-    };
+    let registration =
+        Registration { email: &asked.email, username: &asked.username, password: &asked.password, full_name: asked.full_name.as_deref() };
     let session = accounts::register(platform, registration).await?;
     let answer =
         RegisterResponse { access_token: session.access_token, token_type: "bearer".to_owned(), user: UserView::from(session.user) };

@@ -69,7 +69,11 @@ pub async fn of(platform: &Platform, access: Access, request: &Request) -> Resul
         (_, Some(credential)) => user_of(platform, credential).await.map(Caller::User),
         (Access::User, None) => Err(missing()),
         (Access::Documented | Access::Jobs | Access::Optional, None) => {
-            if platform.config.get(config::AUTHENTICATION)? == "documented" { Ok(Caller::Anyone) } else { Err(missing()) }
+            if platform.config.get(config::AUTHENTICATION)? == "documented" {
+                Ok(Caller::Anyone)
+            } else {
+                Err(missing())
+            }
         }
     }
 }
@@ -91,5 +95,7 @@ async fn user_of(platform: &Platform, credential: &str) -> Result<String> {
 pub type SigningKeyCell = OnceCell<SigningKey>;
 
 fn missing() -> Error {
-    Error::unauthorized("This needs a user: send the header Authorization: Bearer <token or API key>; POST /api/v1/auth/login gives a token.")
+    Error::unauthorized(
+        "This needs a user: send the header Authorization: Bearer <token or API key>; POST /api/v1/auth/login gives a token.",
+    )
 }

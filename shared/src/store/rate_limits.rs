@@ -23,10 +23,11 @@ impl Store {
     pub async fn count_request(&self, limit: &RateLimit, caller: &str, now: Timestamp) -> Result<Standing> {
         let (begin, end) = limit.window(now);
         let key = Key::new(format!("RATE_LIMIT#{}#{caller}#{begin}", limit.scope), "RATE_LIMIT");
-        let update = Update::new(key)
-            .add("requests", 1)?
-            .set("expires_at", &(end + limit.window_seconds))?
-            .if_absent_or("requests", "<", &limit.requests)?;
+        let update = Update::new(key).add("requests", 1)?.set("expires_at", &(end + limit.window_seconds))?.if_absent_or(
+            "requests",
+            "<",
+            &limit.requests,
+        )?;
         let (used, exceeded) = match self.update::<Window>(update).await? {
             Outcome::Done(window) => (window.requests, false),
             Outcome::Refused(_) => (limit.requests, true),

@@ -124,9 +124,7 @@ impl Store {
         let made = Secret { secret: token::new_secret() };
         match self.put(NewItem::new(&signing_key(), &made)?.if_absent()).await? {
             Outcome::Done(()) => Ok(SigningKey::new(&made.secret)),
-            Outcome::Refused(_) => {
-                self.session_signing_key().await?.ok_or_else(|| Error::broken("the session signing key vanished"))
-            }
+            Outcome::Refused(_) => self.session_signing_key().await?.ok_or_else(|| Error::broken("the session signing key vanished")),
         }
     }
 }
