@@ -5,6 +5,7 @@
 mod support;
 
 mod api;
+mod artifacts;
 mod command_line;
 mod documents;
 mod durability;
