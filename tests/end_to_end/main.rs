@@ -6,6 +6,7 @@ mod support;
 
 mod accounts;
 mod api;
+mod artifacts;
 mod command_line;
 mod documents;
 mod durability;

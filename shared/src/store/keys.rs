@@ -33,7 +33,8 @@
 //! | tracking | a run with its params, tags and (up to a bound) latest metrics | `pk = RUN#<id>`, `sk = RUN` |
 //! | tracking | all latest metrics of a run that has very many | `pk = RUN#<id>`, `sk` begins with `METRIC#` |
 //! | tracking | runs of an experiment in the order of a metric's latest value | `EXPERIMENT#<id>#METRIC#<metric>` in `gsi1` from the least value, in `gsi2` from the greatest; `METRIC_NAN` for those that are NaN |
-//! | tracking | a metric's history | `pk = HISTORY#<run id>#<metric>`, by time, step, value |
+//! | tracking | a metric's history in segments, one for each request | `pk = HISTORY#<run id>#<metric>`, by the first point's time, step, value |
+//! | tracking | segments of several metrics, of requests that log very many | `pk = SHARED_HISTORY#<run id>#<hash of the metric>`, the same way |
 //! | tracking | runs of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#RUNS#<stage>`, by start time |
 //! | tracking | the datasets that a run used | `pk = RUN#<id>`, `sk` begins with `INPUT#` |
 //! | tracking | the datasets that an experiment's runs used | `pk = EXPERIMENT#<id>`, `sk` begins with `DATASET#` |

@@ -6,6 +6,7 @@ pub mod counters;
 pub mod datasets;
 pub mod deployments;
 pub mod experiments;
+pub(crate) mod history;
 pub mod idempotency;
 pub mod inference_logs;
 pub mod job_output;

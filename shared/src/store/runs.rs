@@ -139,11 +139,6 @@ fn latest_key(run_id: &str, metric: &str) -> Key {
     Key::new(partition(run_id), format!("METRIC#{metric}"))
 }
 
-/// Each metric's history is a partition of its own: metrics of one run are written side by side at full speed.
-fn history_partition(run_id: &str, metric: &str) -> String {
-    format!("HISTORY#{run_id}#{metric}")
-}
-
 pub(crate) fn list(experiment_id: &str, stage: LifecycleStage) -> String {
     format!("EXPERIMENT#{experiment_id}#RUNS#{}", stage.name())
 }
@@ -506,18 +501,51 @@ impl Store {
         let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
         check_is_active(&item)?;
         self.keep_texts(&partition(run_id), batch.params.values().chain(batch.tags.values())).await?;
+        if differ(&item, &batch.params) {
+            return Err(self.changed_params(item, &batch.params).await?);
+        }
+        let latest = latest_of(&batch.metrics);
+        if !latest.is_empty() {
+            // What is the latest value is in the history too, whenever the writer stops.
+            let (history, own) = (self.put_history(run_id, &batch.metrics), self.set_latest_items(&item, &latest));
+            tokio::try_join!(history, own)?;
+        }
+        if self.set_together(&item, &batch, &latest).await? {
+            return Ok(());
+        }
         self.log_params(item.clone(), &batch.params).await?;
-        self.log_metrics(item, batch.metrics).await?;
+        self.set_inline_metrics(item, latest).await?;
         self.set_run_tags(run_id, &batch.tags).await
+    }
+
+    /// All that a small batch changes of the run's own item, in one write. False when it does not fit one, or others wrote
+    /// in between: then nothing was written.
+    async fn set_together(&self, item: &RunItem, batch: &Batch, latest: &BTreeMap<String, String>) -> Result<bool> {
+        let params: Vec<_> = batch.params.iter().filter(|(name, _)| !item.params.contains_key(*name)).collect();
+        let metrics: Vec<_> = latest.iter().filter(|(metric, order)| item.metrics.get(*metric).is_none_or(|held| held < *order)).collect();
+        let new_metrics = metrics.iter().filter(|(metric, _)| !item.metrics.contains_key(*metric)).count();
+        if params.len() + metrics.len() + batch.tags.len() > ENTRIES_PER_UPDATE || item.metrics.len() + new_metrics > INLINE_METRICS {
+            return Ok(false);
+        }
+        if params.is_empty() && metrics.is_empty() && batch.tags.is_empty() {
+            return Ok(true);
+        }
+        let mut update = Update::new(key(&item.id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
+        for (name, value) in params {
+            let value = stored(value);
+            update = update.if_entry_absent_or("params", name, "=", &value)?.set_entry("params", name, &value)?;
+        }
+        for (metric, order) in metrics {
+            update = update.if_entry_absent_or("metrics", metric, "<", order)?.set_entry("metrics", metric, order)?;
+        }
+        for (name, value) in &batch.tags {
+            update = with_tag(update, name, value)?;
+        }
+        Ok(self.update::<serde::de::IgnoredAny>(update).await?.is_done())
     }
 
     async fn log_params(&self, item: RunItem, params: &BTreeMap<String, String>) -> Result<()> {
         let run_id = item.id.clone();
-        let different =
-            |held: &RunItem| params.iter().any(|(name, value)| held.params.get(name).is_some_and(|held| *held != stored(value)));
-        if different(&item) {
-            return Err(self.changed_params(item, params).await?);
-        }
         let new: Vec<_> = params.iter().filter(|(name, _)| !item.params.contains_key(*name)).collect();
         for entries in new.chunks(ENTRIES_PER_UPDATE) {
             let mut update = Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
@@ -573,28 +601,6 @@ impl Store {
         self.log_batch(run_id, Batch { metrics: vec![(metric.to_owned(), value)], ..Batch::default() }).await
     }
 
-    /// History first: a value that is the latest is in the history too, whenever the writer stops.
-    async fn log_metrics(&self, item: RunItem, metrics: Vec<(String, MetricPoint)>) -> Result<()> {
-        let mut latest: BTreeMap<String, String> = BTreeMap::new();
-        let mut points: BTreeMap<Key, MetricPoint> = BTreeMap::new();
-        for (metric, value) in metrics {
-            points.insert(Key::new(history_partition(&item.id, &metric), value.history_order()), value);
-            let order = value.latest_order();
-            let known = latest.entry(metric).or_insert_with(|| order.clone());
-            if order > *known {
-                *known = order;
-            }
-        }
-        if latest.is_empty() {
-            return Ok(());
-        }
-        let history: Vec<NewItem> =
-            points.into_iter().map(|(key, value)| NewItem::new(&key, &HistoryPoint::of(value))).collect::<Result<_>>()?;
-        let (history, own) = (self.put_all(history), self.set_latest_items(&item, &latest));
-        tokio::try_join!(history, own)?;
-        self.set_inline_metrics(item, latest).await
-    }
-
     /// The latest values as items of their own; an item only moves forward.
     async fn set_latest_items(&self, item: &RunItem, latest: &BTreeMap<String, String>) -> Result<()> {
         // What the run's own item says is newer needs no write.
@@ -604,7 +610,7 @@ impl Store {
             .map(|(metric, order)| (metric.clone(), order.clone()))
             .collect();
         if let [(metric, order)] = newer.as_slice() {
-            return self.update::<serde::de::IgnoredAny>(latest_update(item, metric, order)?).await.map(drop);
+            return self.put(latest_item(item, metric, order)?).await.map(drop);
         }
         let chunks: Vec<Vec<(String, String)>> = newer.chunks(TRANSACTION_LIMIT).map(<[_]>::to_vec).collect();
         stream::iter(chunks.into_iter().map(|entries| self.set_latest_chunk(item, entries)))
@@ -615,8 +621,7 @@ impl Store {
 
     async fn set_latest_chunk(&self, item: &RunItem, mut entries: Vec<(String, String)>) -> Result<()> {
         while !entries.is_empty() {
-            let writes =
-                entries.iter().map(|(metric, order)| Ok(Write::Update(latest_update(item, metric, order)?))).collect::<Result<_>>()?;
+            let writes = entries.iter().map(|(metric, order)| Ok(Write::Put(latest_item(item, metric, order)?))).collect::<Result<_>>()?;
             let Outcome::Refused(superseded) = self.transact(writes).await? else { break };
             let superseded: BTreeSet<usize> = superseded.into_iter().collect();
             let mut position = 0..;
@@ -665,20 +670,6 @@ impl Store {
         Err(busy(&run_id))
     }
 
-    /// A metric's values, by time, then step, then value.
-    ///
-    /// # Errors
-    /// `Internal` when DynamoDB does not answer.
-    pub async fn metric_history(&self, run_id: &str, metric: &str, page: &PageRequest) -> Result<Page<MetricPoint>> {
-        if run_id.is_empty() || run_id.len() > 256 || metric.is_empty() || metric.len() > 1500 {
-            return Ok(Page { items: Vec::new(), next_page_token: None });
-        }
-        let page: Page<HistoryPoint> = self.page(&Query::table(history_partition(run_id, metric)), page).await?;
-        let token = page.next_page_token;
-        let items = page.items.into_iter().map(|held| point(&held.point)).collect::<Result<_>>()?;
-        Ok(Page { items, next_page_token: token })
-    }
-
     /// Where the model is that a run logged: its newest logged model that is whole; for older clients, the folder of
     /// the run's artifacts that holds an `MLmodel` file. `None` when it logged none.
     ///
@@ -704,34 +695,36 @@ impl Store {
     }
 }
 
-/// A value in a metric's history.
-#[derive(Debug, Serialize, Deserialize)]
-struct HistoryPoint {
-    point: String,
-}
-
-impl HistoryPoint {
-    fn of(value: MetricPoint) -> Self {
-        Self { point: value.latest_order() }
-    }
-}
-
 /// A metric's latest value as an item of its own, listed from the least value and from the greatest. Among equal values the
 /// newest run comes first in both lists, as in MLflow's order.
-fn latest_update(item: &RunItem, metric: &str, order: &str) -> Result<Update> {
+fn latest_item(item: &RunItem, metric: &str, order: &str) -> Result<NewItem> {
     let value = MetricPoint::from_latest_order(order).map_or(0.0, |point| point.value);
     let list = metric_list(&item.experiment_id, metric, value);
     let rising = ordered_number(value);
     let run = newest_first_order(item.start_time, &item.id);
-    Update::new(latest_key(&item.id, metric))
-        .if_absent_or("latest", "<", order)?
-        .set("latest", order)?
-        .set("metric", metric)?
-        .set("run_id", &item.id)?
-        .set(Index::First.partition_attribute(), &list)?
-        .set(Index::First.sort_attribute(), &format!("{rising:016x}#{run}"))?
-        .set(Index::Second.partition_attribute(), &list)?
-        .set(Index::Second.sort_attribute(), &format!("{:016x}#{run}", !rising))
+    let latest = LatestMetric { run_id: item.id.clone(), metric: metric.to_owned(), latest: order.to_owned() };
+    Ok(NewItem::new(&latest_key(&item.id, metric), &latest)?
+        .listed(Index::First, list.clone(), format!("{rising:016x}#{run}"))
+        .listed(Index::Second, list, format!("{:016x}#{run}", !rising))
+        .if_absent_or_less("latest", order))
+}
+
+/// The latest of each metric's points, as [`MetricPoint::latest_order`].
+fn latest_of(metrics: &[(String, MetricPoint)]) -> BTreeMap<String, String> {
+    let mut latest: BTreeMap<String, String> = BTreeMap::new();
+    for (metric, value) in metrics {
+        let order = value.latest_order();
+        let known = latest.entry(metric.clone()).or_default();
+        if order > *known {
+            *known = order;
+        }
+    }
+    latest
+}
+
+/// True when a param is there already with another value.
+fn differ(item: &RunItem, params: &BTreeMap<String, String>) -> bool {
+    params.iter().any(|(name, value)| item.params.get(name).is_some_and(|held| *held != stored(value)))
 }
 
 fn with_tag(update: Update, name: &str, value: &str) -> Result<Update> {

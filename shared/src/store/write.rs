@@ -29,7 +29,29 @@ pub(crate) const ATTEMPTS: u32 = 8;
 #[derive(Debug, Clone)]
 pub struct NewItem {
     item: Item,
-    only_if_absent: bool,
+    condition: Option<Condition>,
+}
+
+/// What must hold of the item that a new one replaces.
+#[derive(Debug, Clone)]
+enum Condition {
+    /// There is none.
+    Absent,
+    /// There is none, or this attribute of it is less than the value.
+    AbsentOrLess(&'static str, AttributeValue),
+}
+
+impl Condition {
+    /// As DynamoDB takes it, with the values that it names.
+    fn expression(self) -> (String, Option<Item>) {
+        match self {
+            Condition::Absent => ("attribute_not_exists(pk)".to_owned(), None),
+            Condition::AbsentOrLess(attribute, bound) => {
+                let expression = format!("attribute_not_exists(pk) OR {attribute} < :bound");
+                (expression, Some(Item::from([(":bound".to_owned(), bound)])))
+            }
+        }
+    }
 }
 
 impl NewItem {
@@ -40,7 +62,7 @@ impl NewItem {
     pub fn new<T: Serialize>(key: &Key, value: &T) -> Result<Self> {
         let mut item = to_item(value)?;
         item.extend(key.attributes());
-        Ok(Self { item, only_if_absent: false })
+        Ok(Self { item, condition: None })
     }
 
     /// Listed in an index under that partition and sort key.
@@ -58,8 +80,19 @@ impl NewItem {
 
     /// Only if there is no item under the key.
     pub fn if_absent(mut self) -> Self {
-        self.only_if_absent = true;
+        self.condition = Some(Condition::Absent);
         self
+    }
+
+    /// Only if there is no item under the key, or one whose attribute, a text, comes before this one. The attribute's name
+    /// must not be a reserved word of DynamoDB's.
+    pub fn if_absent_or_less(mut self, attribute: &'static str, bound: &str) -> Self {
+        self.condition = Some(Condition::AbsentOrLess(attribute, AttributeValue::S(bound.to_owned())));
+        self
+    }
+
+    fn condition_expression(&self) -> (Option<String>, Option<Item>) {
+        self.condition.clone().map(Condition::expression).map_or((None, None), |(expression, values)| (Some(expression), values))
     }
 }
 
@@ -105,8 +138,9 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn put(&self, new: NewItem) -> Result<Outcome> {
+        let (condition, values) = new.condition_expression();
         let request = self.client.put_item().table_name(&self.table).set_item(Some(new.item));
-        let request = request.set_condition_expression(new.only_if_absent.then(|| "attribute_not_exists(pk)".to_owned()));
+        let request = request.set_condition_expression(condition).set_expression_attribute_values(values);
         match request.send().await {
             Ok(_) => Ok(Outcome::Done(())),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(Outcome::Refused(vec![0])),
@@ -201,14 +235,11 @@ impl Store {
         let item = TransactWriteItem::builder();
         let broken = |error| Error::internal("building a transaction", error);
         Ok(match write {
-            Write::Put(new) => item.put(
-                Put::builder()
-                    .table_name(&self.table)
-                    .set_item(Some(new.item))
-                    .set_condition_expression(new.only_if_absent.then(|| "attribute_not_exists(pk)".to_owned()))
-                    .build()
-                    .map_err(broken)?,
-            ),
+            Write::Put(new) => {
+                let (condition, values) = new.condition_expression();
+                let put = Put::builder().table_name(&self.table).set_item(Some(new.item));
+                item.put(put.set_condition_expression(condition).set_expression_attribute_values(values).build().map_err(broken)?)
+            }
             Write::Update(update) => item.update(
                 UpdateAction::builder()
                     .table_name(&self.table)

@@ -45,6 +45,11 @@ impl Cloud {
         &self.data
     }
 
+    /// The cloud's own process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// SIGKILL: no goodbye.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();

@@ -98,6 +98,37 @@ async fn a_batch_of_a_thousand_metrics_is_all_there() {
 }
 
 #[tokio::test]
+async fn a_history_is_in_order_however_it_was_logged() {
+    let server = Server::start().await;
+    let id = server.run().await;
+    let point = |key: &str, at: i64| json!({ "key": key, "value": at, "timestamp": at, "step": at });
+    // Many at once, backwards; one by one; together with very many others; some of them twice.
+    let odd: Vec<Value> = (0..300).rev().map(|at| point("m", 2 * at + 1)).collect();
+    let even: Vec<Value> = (100..300).map(|at| point("m", 2 * at)).collect();
+    let wide: Vec<Value> = (0..100).flat_map(|at| [point("m", 2 * at), point(&format!("other{at}"), at)]).collect();
+    for metrics in [&odd, &even, &wide, &even] {
+        server.post("runs/log-batch", json!({ "run_id": id, "metrics": metrics })).await;
+    }
+    for at in 600..605 {
+        server.post("runs/log-metric", json!({ "run_id": id, "key": "m", "value": at, "timestamp": at, "step": at })).await;
+    }
+    for size in [1000, 7, 100] {
+        let (mut steps, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = server.get(&format!("metrics/get-history?run_id={id}&metric_key=m&max_results={size}&page_token={token}")).await;
+            let metrics = page["metrics"].as_array().unwrap();
+            assert!(!metrics.is_empty() && metrics.len() <= size);
+            steps.extend(metrics.iter().map(|metric| metric["step"].as_i64().unwrap()));
+            match page["next_page_token"].as_str() {
+                Some(next) => next.clone_into(&mut token),
+                None => break,
+            }
+        }
+        assert_eq!(steps, (0..605).collect::<Vec<_>>(), "in pages of {size}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_with_params_and_tags_of_every_length_is_all_there() {
     let server = Server::start().await;
     let id = server.run().await;

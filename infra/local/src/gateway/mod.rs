@@ -6,6 +6,7 @@ pub mod event;
 pub mod response;
 mod routes;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,6 +33,8 @@ pub const BODY_LIMIT: usize = 10 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Gateway {
     routes: Routes,
+    /// What the functions that have routes say of themselves.
+    descriptions: HashMap<String, String>,
     cors: Option<Cors>,
     callers: Callers,
     lambda: Arc<Lambda>,
@@ -48,7 +51,19 @@ impl Gateway {
             }
         }
         let cors = template.api.as_ref().and_then(|HttpApi { cors }| cors.clone());
-        Ok(Self { routes, cors, callers, lambda, console })
+        let described = template.functions.iter().filter(|function| !function.routes.is_empty() && !function.description.is_empty());
+        let descriptions = described.map(|function| (function.name.clone(), function.description.clone())).collect();
+        Ok(Self { routes, descriptions, cors, callers, lambda, console })
+    }
+
+    /// The answer to a body that is too large. Beside API Gateway's own message it gives what the function says of itself, which
+    /// may tell how to send so much.
+    fn too_large(&self, function: &str) -> Response<Body> {
+        let mut body = json!({ "message": "Request Entity Too Large" });
+        if let Some(description) = self.descriptions.get(function) {
+            body["detail"] = description.as_str().into();
+        }
+        json_response(StatusCode::PAYLOAD_TOO_LARGE, body.to_string())
     }
 
     /// Answers a request.
@@ -90,7 +105,7 @@ impl Gateway {
         *function = Some(target.function.clone());
         let body = match read_public_body(&parts.headers, body, BODY_LIMIT).await {
             Ok(body) => body,
-            Err(BodyError::TooLarge) => return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+            Err(BodyError::TooLarge) => return self.too_large(&target.function),
             Err(BodyError::Broken) => return message(StatusCode::BAD_REQUEST, "Bad Request"),
         };
         let context = EventContext {
@@ -110,7 +125,7 @@ impl Gateway {
         };
         drop(body);
         if payload.len() > REQUEST_LIMIT {
-            return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+            return self.too_large(&target.function);
         }
         let invocation = self.lambda.invoke(&Qualified::latest(&target.function), payload);
         let output = match tokio::time::timeout(target.timeout, invocation).await {

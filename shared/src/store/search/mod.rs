@@ -13,6 +13,7 @@ mod runs;
 mod sorted;
 
 pub use experiments::ExperimentSearch;
+pub(crate) use lanes::Lanes;
 pub use logged_models::{DatasetChoice, LoggedModelOrder, LoggedModelSearch};
 pub use registry::{RegisteredModelSearch, VersionSearch};
 pub use runs::RunSearch;
