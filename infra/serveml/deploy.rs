@@ -18,8 +18,8 @@ pub async fn run(cloud_options: &CloudOptions, deploy: &Deploy) -> Result<(), St
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
             if let Some(running) = serve::running(cloud_options)? {
-                display::step("using", &format!("the platform that runs at {running}"));
-                running
+                display::step("using", &format!("the platform that runs at {}", running.url));
+                running.url
             } else {
                 let begun = Instant::now();
                 let cloud = serve::start(cloud_options, true).await?;

@@ -2,6 +2,7 @@
 
 pub mod deploy;
 pub mod display;
+pub mod environment;
 pub mod follow;
 pub mod options;
 pub mod programs;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use serveml::{deploy, display, options, programs, serve};
+use serveml::{deploy, display, environment, options, programs, serve};
 
 fn main() -> ExitCode {
     if let Some(exit_code) = programs::run_as_started() {
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match command_line.command {
             Some(options::Command::Deploy(deploy)) => deploy::run(&command_line.cloud, &deploy).await,
+            Some(options::Command::Environment) => environment::run(&command_line.cloud),
             Some(options::Command::Serve) | None => serve::run(&command_line.cloud).await,
         }
     });

@@ -30,6 +30,11 @@ pub enum Command {
     /// Uses the platform at --url, or the one that runs on this machine; where none runs, starts it and serves until
     /// Ctrl-C.
     Deploy(Deploy),
+    /// Print, as lines for a shell, the variables with which the AWS command line and SDKs speak to the platform on this
+    /// machine.
+    ///
+    /// In a shell: eval "$(serveml environment)". The key opens that platform's table, buckets and functions and nothing else.
+    Environment,
 }
 
 /// Options of the platform on this machine.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use local::cloud::Cloud;
+use local::cloud::{Cloud, Running};
 use local::options::Options;
 
 use crate::{display, options};
@@ -50,9 +50,9 @@ pub async fn start(chosen: &options::Cloud, quiet: bool) -> Result<Cloud, String
     Cloud::start(options).await.map_err(|error| error.to_string())
 }
 
-/// The address of the platform that runs on the data folder chosen, if one does.
-pub fn running(chosen: &options::Cloud) -> Result<Option<String>, String> {
-    Ok(local::cloud::find_running(&absolute(&chosen.data)?).map(|running| running.url))
+/// The platform that runs on the data folder chosen, if one does.
+pub fn running(chosen: &options::Cloud) -> Result<Option<Running>, String> {
+    Ok(local::cloud::find_running(&absolute(&chosen.data)?))
 }
 
 /// Says what is listening.
@@ -60,6 +60,7 @@ pub fn announce(cloud: &Cloud, took: Duration) {
     display::success("serving", &format!("{} (started in {} ms)", cloud.url(), took.as_millis()));
     display::line(&format!("           API documentation: {}/docs", cloud.url()));
     display::line(&format!("           MLflow:            export MLFLOW_TRACKING_URI={}", cloud.url()));
+    display::line("           AWS's own tools:   eval \"$(serveml environment)\"");
     display::line("           Ctrl-C stops it; everything is kept in the data folder.");
 }
 

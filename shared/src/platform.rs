@@ -67,6 +67,11 @@ impl Platform {
         get_or_try_init(&self.objects, || Ok(Objects::new(aws_sdk_s3::Client::new(&self.sdk), self.config.get(config::BUCKET_NAME)?)))
     }
 
+    /// The objects in another bucket, which the user named to the platform.
+    pub fn objects_of(&self, bucket: String) -> Objects {
+        Objects::new(aws_sdk_s3::Client::new(&self.sdk), bucket)
+    }
+
     /// The state machines.
     pub fn state_machines(&self) -> &StateMachines {
         self.state_machines.get_or_init(|| StateMachines::new(aws_sdk_sfn::Client::new(&self.sdk), self.config))

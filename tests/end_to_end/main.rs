@@ -12,6 +12,7 @@ mod documents;
 mod durability;
 mod examples;
 mod failures;
+mod feature_store;
 mod images;
 mod mlflow_client;
 mod updates;

@@ -6,6 +6,7 @@
 pub mod access;
 mod artifacts;
 mod experiments;
+mod graphql;
 mod logged_models;
 mod message;
 mod metrics;
@@ -93,9 +94,23 @@ const ROUTES: &[Route] = &[
     route!(POST "/{api}/2.0/mlflow-artifacts/mpu/complete/{path+}" => artifacts::complete_upload as "artifacts_complete_upload"),
     route!(POST "/{api}/2.0/mlflow-artifacts/mpu/abort/{path+}" => artifacts::abort_upload as "artifacts_abort_upload"),
     route!(GET "/{api}/2.0/mlflow-artifacts/presigned/{path+}" => artifacts::presigned_download as "artifacts_presigned_download"),
+    route!(POST "/{api}/2.0/mlflow/upload-artifact" => artifacts::upload_to_run as "artifacts_upload_to_run"),
+    route!(GET "/{api}/2.0/mlflow/logged-models/{model_id}/artifacts/files" => artifacts::file_of_model as "artifacts_file_of_model"),
+    route!(POST "/graphql" => graphql as "graphql"),
+    route!(GET "/{api}/3.0/mlflow/ui-telemetry" => server::ui_telemetry as "server_ui_telemetry"),
+    route!(POST "/{api}/3.0/mlflow/ui-telemetry" => server::ui_telemetry as "server_ui_telemetry"),
     route!(GET "/{api}/3.0/mlflow/server-info" => server::server_info as "server_info"),
     route!(GET "/version" => server::version as "server_version").access(Access::Public),
     route!(GET "/health" => server::health as "server_health").access(Access::Public),
+    route!(GET "/{api}/2.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(POST "/{api}/2.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(PATCH "/{api}/2.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(DELETE "/{api}/2.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(GET "/{api}/3.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(POST "/{api}/3.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(PATCH "/{api}/3.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(DELETE "/{api}/3.0/mlflow/{other+}" => server::not_implemented as "server_not_implemented"),
+    route!(POST "/v1/traces" => server::not_implemented as "server_not_implemented"),
 ];
 
 /// All functions of the tracking API.

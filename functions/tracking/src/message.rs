@@ -211,6 +211,18 @@ impl Message {
         self.field(name).map(|value| Message::of_value(value, name)).transpose()
     }
 
+    /// The fields of an object whose fields are the caller's own.
+    ///
+    /// # Errors
+    /// `BadRequest` when it is something else.
+    pub fn object(&self, name: &str) -> Result<Option<Map<String, Value>>> {
+        match self.field(name) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(fields.clone())),
+            Some(other) => Err(invalid(name, other)),
+        }
+    }
+
     /// A list of keys with values, in order; a value that is absent is empty.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::account::{ACCOUNT_ID, Credentials};
+use crate::account::{ACCOUNT_ID, Credentials, DEFAULT_REGION};
 use crate::atomic_file;
 use crate::aws_api::AwsApi;
 use crate::aws_error::AwsError;
@@ -94,6 +94,31 @@ pub struct Running {
     pub url: String,
     /// The port of its AWS APIs.
     pub aws_port: u16,
+    /// The region that its account is in.
+    #[serde(default = "default_region")]
+    pub region: String,
+}
+
+fn default_region() -> String {
+    DEFAULT_REGION.to_owned()
+}
+
+impl Running {
+    /// The address of its AWS APIs, as `AWS_ENDPOINT_URL` says it to functions.
+    pub fn aws_endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.aws_port)
+    }
+
+    /// The variables with which an AWS SDK, or the AWS command line, outside of a function speaks to it.
+    pub fn aws_environment(&self, credentials: &Credentials) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.aws_endpoint()),
+            ("AWS_REGION", self.region.clone()),
+            ("AWS_DEFAULT_REGION", self.region.clone()),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
+        ]
+    }
 }
 
 /// A running laptop cloud. Dropping it kills its processes; [`Cloud::shutdown`] ends it in order.
@@ -101,7 +126,6 @@ pub struct Cloud {
     running: Running,
     template: Template,
     credentials: Credentials,
-    region: String,
     lambda: Arc<Lambda>,
     logs: Arc<Logs>,
     tables: Arc<TableStorage>,
@@ -201,24 +225,10 @@ impl Cloud {
         }
         schedules::start(&template.functions, &lambda, &options.region, options.first_schedule_delay, &console, &stop);
 
-        let running = Running { pid: std::process::id(), url, aws_port };
+        let running = Running { pid: std::process::id(), url, aws_port, region: options.region };
         let bytes = serde_json::to_vec_pretty(&running).map_err(io::Error::other).map_err(context("writing cloud.json"))?;
         atomic_file::write(&data.join("cloud.json"), &bytes).map_err(context("writing cloud.json"))?;
-        Ok(Self {
-            running,
-            template,
-            credentials,
-            region: options.region,
-            lambda,
-            logs,
-            tables,
-            states,
-            builds,
-            console,
-            stop,
-            servers,
-            _lock: lock,
-        })
+        Ok(Self { running, template, credentials, lambda, logs, tables, states, builds, console, stop, servers, _lock: lock })
     }
 
     /// The address of the HTTP API, without a slash at its end.
@@ -228,17 +238,12 @@ impl Cloud {
 
     /// The address of the AWS APIs, as `AWS_ENDPOINT_URL` says it to functions.
     pub fn aws_endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.running.aws_port)
+        self.running.aws_endpoint()
     }
 
     /// The variables with which an AWS SDK outside of a function speaks to this cloud.
     pub fn aws_environment(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("AWS_ENDPOINT_URL", self.aws_endpoint()),
-            ("AWS_REGION", self.region.clone()),
-            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
-        ]
+        self.running.aws_environment(&self.credentials)
     }
 
     /// The template as it was read.

@@ -264,7 +264,7 @@ impl Store {
                 return Ok(());
             }
             versions.push(entry);
-            let text = serde_json::Value::from(versions).to_string();
+            let text = python_json(&versions);
             self.keep_texts(&partition(id), [&text]).await?;
             let update = Update::new(key(id)).if_exists().set_entry("tags", MODEL_VERSIONS_TAG, &stored(&text))?;
             let update = match &before {
@@ -327,4 +327,13 @@ impl Store {
             Updated::Refused(_) => Err(no_model(id)),
         }
     }
+}
+
+/// A list of objects as Python writes it, with a space behind colons and commas: clients compare the text.
+fn python_json(objects: &[serde_json::Value]) -> String {
+    let objects = objects.iter().filter_map(serde_json::Value::as_object).map(|fields| {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{}: {value}", serde_json::Value::from(name.as_str()))).collect();
+        format!("{{{}}}", fields.join(", "))
+    });
+    format!("[{}]", objects.collect::<Vec<_>>().join(", "))
 }

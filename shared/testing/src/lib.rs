@@ -62,9 +62,10 @@ impl TestPlatform {
             let parameters = matching(route.path, &path)?;
             Some((parameters.len(), route, parameters))
         });
-        // A literal path goes before one with parameters.
-        let (_, route, parameters) =
-            found.min_by_key(|(count, ..)| *count).unwrap_or_else(|| panic!("no route answers {} {path}", request.method));
+        // A literal path goes before one with parameters, and what takes the rest of any path goes last.
+        let (_, route, parameters) = found
+            .min_by_key(|(count, route, _)| (route.path.ends_with("+}"), *count))
+            .unwrap_or_else(|| panic!("no route answers {} {path}", request.method));
         let request = Request { path_parameters: parameters.into_iter().collect(), ..request };
         functions::answer(&self.platform, set, *route, request).await
     }

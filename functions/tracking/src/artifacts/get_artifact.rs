@@ -16,6 +16,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let path = message.required("path")?;
+    let path = paths::checked(&path)?;
     let store = platform.store()?;
     let root = match message.text("name")? {
         Some(name) => {
@@ -30,5 +31,5 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         }
     };
     let root = root.ok_or_else(|| Error::bad_request("These artifacts are not kept by this server."))?;
-    file::response(platform.objects()?, &format!("{root}/{}", paths::checked(&path)?)).await
+    file::response(platform.objects()?, &format!("{root}/{path}")).await
 }

@@ -19,9 +19,12 @@ const MOST_DATASETS: usize = 1000;
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     Caller::of(platform, &request).await?;
     let ids = Message::of(&request)?.texts("experiment_ids")?;
-    if ids.is_empty() || ids.len() > MOST_EXPERIMENTS {
+    if ids.is_empty() {
+        return Err(Error::bad_request("SearchDatasets request must specify at least one experiment_id."));
+    }
+    if ids.len() > MOST_EXPERIMENTS {
         return Err(Error::bad_request(format!(
-            "SearchDatasets request must specify from 1 to {MOST_EXPERIMENTS} experiment_ids. Received {} experiment_ids.",
+            "SearchDatasets request cannot specify more than {MOST_EXPERIMENTS} experiment_ids. Received {} experiment_ids.",
             ids.len()
         )));
     }

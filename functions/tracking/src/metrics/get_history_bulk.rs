@@ -20,9 +20,12 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let mut run_ids = message.texts("run_id")?;
-    if run_ids.is_empty() || run_ids.len() > MOST_RUNS {
+    if run_ids.is_empty() {
+        return Err(Error::bad_request("GetMetricHistoryBulk request must specify at least one run_id."));
+    }
+    if run_ids.len() > MOST_RUNS {
         return Err(Error::bad_request(format!(
-            "GetMetricHistoryBulk request must specify from 1 to {MOST_RUNS} run_ids. Received {} run_ids.",
+            "GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids. Received {} run_ids.",
             run_ids.len()
         )));
     }

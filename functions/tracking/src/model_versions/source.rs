@@ -60,21 +60,24 @@ pub async fn resolve(store: &Store, uri: &str, run_id: Option<String>, model_id:
         (run_id, _) => run_id,
     };
     if let Some(path) = uri.strip_prefix("runs:/") {
-        let (source_run, below) =
-            path.trim_start_matches('/').split_once('/').ok_or_else(|| invalid(uri, "It names no folder of a run."))?;
-        let run = store.run(source_run).await?.ok_or_else(|| Error::not_found(format!("Run with id={source_run} not found")))?;
-        let location = format!("{}/{below}", run.artifact_uri);
-        return Ok(Source { artifact_path: artifact_uri::path(&location), uri: location, run_id: Some(run.id), model_id });
+        // MLflow keeps the URI as it came and asks for no such run. Where there is one, its files are known.
+        let path = path.trim_matches('/');
+        let (source_run, below) = path.split_once('/').unwrap_or((path, ""));
+        let run = store.run(source_run).await?;
+        let location = run.as_ref().filter(|_| !below.is_empty()).map(|run| format!("{}/{below}", run.artifact_uri));
+        let run_id = run_id.or(run.map(|run| run.id));
+        let artifact_path = location.and_then(|location| artifact_uri::path(&location));
+        return Ok(Source { uri: uri.to_owned(), artifact_path, run_id, model_id });
     }
     if uri.starts_with("mlflow-artifacts:") {
         // With a host in it (`mlflow-artifacts://host/path`) it names the same files.
         let path = uri.trim_start_matches("mlflow-artifacts:");
         let path = path.strip_prefix("//").map_or(path, |rest| rest.split_once('/').map_or("", |(_, path)| path));
-        let path = path.trim_matches('/');
-        if !artifact_uri::is_plain(path) {
+        let path = path.split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>().join("/");
+        if !artifact_uri::is_plain(&path) {
             return Err(invalid(uri, "It leads out of the artifacts."));
         }
-        return Ok(Source { uri: uri.to_owned(), artifact_path: Some(path.to_owned()), run_id, model_id });
+        return Ok(Source { uri: uri.to_owned(), artifact_path: Some(path), run_id, model_id });
     }
     Ok(Source { uri: uri.to_owned(), artifact_path: None, run_id, model_id })
 }
@@ -96,13 +99,35 @@ fn check_text(uri: &str) -> Result<()> {
             ));
         }
     }
-    if uri.contains(['?', '#']) || uri.split('/').any(|segment| segment == "..") {
+    let decoded = decoded(uri);
+    if uri.contains(['?', '#']) || decoded.contains(char::is_control) || decoded.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(invalid(
             uri,
             "If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present. Please provide an absolute path.",
         ));
     }
     Ok(())
+}
+
+/// A text whose `%2f` and the like are read, as often as it takes: a path may not hide what it is.
+fn decoded(text: &str) -> String {
+    let mut text = text.to_owned();
+    loop {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let [first, after @ ..] = rest {
+            let escaped = after.get(..2).filter(|_| *first == b'%').and_then(|digits| {
+                digits.iter().try_fold(0, |value: u8, digit| Some((value << 4) | u8::try_from(char::from(*digit).to_digit(16)?).ok()?))
+            });
+            bytes.push(escaped.unwrap_or(*first));
+            rest = if escaped.is_some() { &after[2..] } else { after };
+        }
+        let next = String::from_utf8_lossy(&bytes).into_owned();
+        if next.len() >= text.len() {
+            return next;
+        }
+        text = next;
+    }
 }
 
 fn invalid(uri: &str, why: &str) -> Error {

@@ -9,6 +9,7 @@ mod logged_models;
 mod registry;
 mod runs;
 mod search;
+mod web_pages;
 
 use http::Method;
 use serde_json::{Value, json};

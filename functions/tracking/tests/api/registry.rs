@@ -146,3 +146,56 @@ async fn models_and_versions_are_searched() {
     let names = server.store().registered_models(&PageRequest { limit: 10, after: None }).await.unwrap();
     assert_eq!(names.items.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["a", "b", "prompt"]);
 }
+
+#[tokio::test]
+async fn a_source_is_kept_as_it_came_and_may_not_hide_where_it_leads() {
+    let server = Server::start().await;
+    server.post("registered-models/create", json!({ "name": "churn" })).await;
+    let run_id = server.run().await;
+    let of_run = format!("runs:/{run_id}/model/");
+    for (source, download) in [
+        (of_run.as_str(), format!("mlflow-artifacts:/0/{run_id}/artifacts/model")),
+        ("runs:/none/model", "runs:/none/model".to_owned()),
+        ("mlflow-artifacts:/models///", "mlflow-artifacts:/models".to_owned()),
+        ("mlflow-artifacts:/models/foo///bar", "mlflow-artifacts:/models/foo/bar".to_owned()),
+        ("mlflow-artifacts://host:9000/models/artifact/..../", "mlflow-artifacts:/models/artifact/....".to_owned()),
+        ("s3://bucket/model", "s3://bucket/model".to_owned()),
+    ] {
+        let answer = server.post("model-versions/create", json!({ "name": "churn", "source": source })).await;
+        let version = answer["model_version"]["version"].as_str().unwrap();
+        assert_eq!(answer["model_version"]["source"], source);
+        let path = format!("model-versions/get-download-uri?name=churn&version={version}");
+        assert_eq!(server.get(&path).await["artifact_uri"], download, "{source}");
+    }
+    for source in [
+        "/tmp",
+        "path/to/model",
+        "file:///path/to/model",
+        "s3://bucket/a/../b",
+        "http://host/models/../../",
+        "mlflow-artifacts://host:9000/models/..%2f..%2fartifacts",
+        "mlflow-artifacts://host:9000/models/..%252f..%252fartifacts",
+        "mlflow-artifacts://host:9000/models/artifact%00",
+    ] {
+        let (status, code, message) =
+            server.refused(Method::POST, "model-versions/create", Some(json!({ "name": "churn", "source": source }))).await;
+        assert_eq!((status, code.as_str()), (400, "INVALID_PARAMETER_VALUE"), "{source}");
+        assert!(message.starts_with("Invalid model version source:"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_logged_model_names_its_versions_as_python_writes_it() {
+    let server = Server::start().await;
+    server.post("registered-models/create", json!({ "name": "churn" })).await;
+    let model = server.post("logged-models", json!({ "experiment_id": "0" })).await;
+    let info = &model["model"]["info"];
+    let id = info["model_id"].as_str().unwrap();
+    for _ in 0..2 {
+        let body = json!({ "name": "churn", "source": info["artifact_uri"], "model_id": id });
+        server.post("model-versions/create", body).await;
+    }
+    let tags = server.get(&format!("logged-models/{id}")).await["model"]["info"]["tags"].clone();
+    let tag = tags.as_array().unwrap().iter().find(|tag| tag["key"] == "mlflow.modelVersions").unwrap().clone();
+    assert_eq!(tag["value"], r#"[{"name": "churn", "version": 1}, {"name": "churn", "version": 2}]"#);
+}

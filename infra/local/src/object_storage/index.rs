@@ -19,6 +19,7 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS objects (
         bucket TEXT NOT NULL, key TEXT NOT NULL, files TEXT NOT NULL, size INTEGER NOT NULL, tag TEXT NOT NULL,
         modified INTEGER NOT NULL, attributes TEXT NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS uploads (
         id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, attributes TEXT NOT NULL, started INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS parts (
@@ -122,6 +123,28 @@ impl Index {
             .await
             .map_err(io::Error::other)?
             .map_err(io::Error::other)
+    }
+
+    /// The buckets that were made by a call.
+    pub fn buckets(&self) -> io::Result<Vec<String>> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || connection.prepare("SELECT name FROM buckets")?.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>>>();
+        read().map_err(io::Error::other)
+    }
+
+    /// Adds a bucket.
+    pub async fn add_bucket(&self, name: &str) -> io::Result<()> {
+        let name = name.to_owned();
+        self.run(move |connection| connection.execute("INSERT OR IGNORE INTO buckets VALUES (?1)", params![name])).await?;
+        Ok(())
+    }
+
+    /// Removes a bucket unless it holds an object or an upload; tells whether it did.
+    pub async fn remove_bucket(&self, name: &str) -> io::Result<bool> {
+        let name = name.to_owned();
+        let empty = "DELETE FROM buckets WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM objects WHERE bucket = ?1)
+            AND NOT EXISTS (SELECT 1 FROM uploads WHERE bucket = ?1)";
+        self.run(move |connection| Ok(connection.execute(empty, params![name])? > 0)).await
     }
 
     /// An object.

@@ -3,6 +3,7 @@
 //! The index lets keys be any text (one may be the beginning of another), pages of a list cost the same however large a
 //! bucket is, and a request that breaks off or carries a wrong checksum leave the old object untouched.
 
+mod buckets;
 mod files;
 mod index;
 mod operations;
@@ -19,6 +20,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 
 use crate::account::Credentials;
 use crate::http_server::{Body, full};
+use buckets::Buckets;
 use files::Files;
 use index::Index;
 use operations::Operations;
@@ -38,7 +40,7 @@ impl ObjectStorage {
         let (sweeper, needed, start) = (files.clone(), index.clone(), SystemTime::now());
         // What cannot be removed now costs space only, and is tried again at the next start.
         std::thread::spawn(move || sweeper.sweep(&needed, start));
-        let operations = Operations { buckets: buckets.iter().cloned().collect(), index, files };
+        let operations = Operations { buckets: Buckets::open(buckets, &index)?, index, files };
         let mut builder = S3ServiceBuilder::new(operations);
         let key = credentials.secret_access_key.clone();
         builder.set_auth(SimpleAuth::from_single(credentials.access_key_id.clone(), key));

@@ -1,6 +1,5 @@
 //! S3's operations over the index and the files.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -10,6 +9,7 @@ use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
+use super::buckets::{Buckets, Removal};
 use super::files::{Files, Written};
 use super::index::{Attributes, Condition, Index, Listing, Part as StoredPart, Stored, Upload};
 
@@ -21,7 +21,7 @@ const PAGE: i32 = 1000;
 /// S3 over one folder.
 #[derive(Debug)]
 pub struct Operations {
-    pub(super) buckets: BTreeSet<String>,
+    pub(super) buckets: Buckets,
     pub(super) index: Index,
     pub(super) files: Files,
 }
@@ -38,7 +38,7 @@ const CHECKSUMS: [&str; 5] = ["crc32", "crc32c", "sha1", "sha256", "crc64nvme"];
 
 impl Operations {
     fn bucket(&self, name: &str) -> S3Result<()> {
-        if self.buckets.contains(name) { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
+        if self.buckets.has(name) { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
     }
 
     async fn object(&self, bucket: &str, key: &str) -> S3Result<Stored> {
@@ -99,10 +99,23 @@ impl Operations {
 #[async_trait::async_trait]
 impl S3 for Operations {
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
-        if self.buckets.contains(&req.input.bucket) {
+        let name = req.input.bucket;
+        if !is_bucket_name(&name) {
+            return Err(s3_error!(InvalidBucketName, "A bucket's name has 3 to 63 small letters, digits, dots and hyphens."));
+        }
+        if !self.buckets.make(&self.index, &name).await.map_err(internal)? {
             return Err(s3_error!(BucketAlreadyOwnedByYou));
         }
-        Err(s3_error!(NotImplemented, "The laptop cloud has the buckets of its template."))
+        Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{name}")), ..Default::default() }))
+    }
+
+    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+        self.bucket(&req.input.bucket)?;
+        match self.buckets.remove(&self.index, &req.input.bucket).await.map_err(internal)? {
+            Removal::Removed => Ok(S3Response::new(DeleteBucketOutput::default())),
+            Removal::NotEmpty => Err(s3_error!(BucketNotEmpty)),
+            Removal::Declared => Err(s3_error!(AccessDenied, "The bucket belongs to the template.")),
+        }
     }
 
     async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
@@ -116,7 +129,7 @@ impl S3 for Operations {
     }
 
     async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
-        let buckets = self.buckets.iter().map(|name| Bucket { name: Some(name.clone()), ..Default::default() }).collect();
+        let buckets = self.buckets.names().into_iter().map(|name| Bucket { name: Some(name), ..Default::default() }).collect();
         Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..Default::default() }))
     }
 
@@ -590,6 +603,16 @@ fn checksum(list: &[(&'static str, String)]) -> Checksum {
 fn stored_checksum(attributes: &Attributes) -> Checksum {
     let list: Vec<(&'static str, String)> = present(CHECKSUMS.map(|name| (name, attributes.checksums.get(name).cloned())));
     checksum(&list)
+}
+
+/// S3's rules for names, but those on reserved beginnings and endings.
+fn is_bucket_name(name: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-')
+        && edge(name.as_bytes().first())
+        && edge(name.as_bytes().last())
+        && !name.contains("..")
 }
 
 fn now() -> i64 {

@@ -17,6 +17,7 @@ crate::tests![
     objects_are_put_read_listed_and_deleted,
     large_objects_come_in_presigned_parts,
     broken_uploads_leave_the_old_object,
+    buckets_of_users_are_made_beside_the_templates,
     only_the_clouds_own_key_opens_it,
 ];
 
@@ -186,6 +187,29 @@ async fn broken_uploads_leave_the_old_object() {
     let inside = client.get_object().bucket("things").key("../../escaped").send().await;
     assert_eq!(escape.is_ok(), inside.is_ok());
     assert!(!sandbox.path().join("escaped").exists() && !sandbox.path().join(".serveml/escaped").exists());
+    cloud.shutdown().await;
+}
+
+async fn buckets_of_users_are_made_beside_the_templates() {
+    let sandbox = sandbox(false);
+    let cloud = sandbox.start().await;
+    let client = objects(&cloud);
+    client.create_bucket().bucket("features").send().await.unwrap();
+    client.put_object().bucket("features").key("registry.db").body(ByteStream::from_static(b"x")).send().await.unwrap();
+    assert_eq!(client.create_bucket().bucket("features").send().await.unwrap_err().code(), Some("BucketAlreadyOwnedByYou"));
+    assert_eq!(client.create_bucket().bucket("things").send().await.unwrap_err().code(), Some("BucketAlreadyOwnedByYou"));
+    assert_eq!(client.create_bucket().bucket("No_Name").send().await.unwrap_err().code(), Some("InvalidBucketName"));
+    // They outlive the cloud, and the template's own is not theirs to remove.
+    cloud.shutdown().await;
+    let cloud = sandbox.start().await;
+    let client = objects(&cloud);
+    let listed = client.list_buckets().send().await.unwrap();
+    assert_eq!(listed.buckets().iter().filter_map(|bucket| bucket.name()).collect::<Vec<_>>(), ["features", "things"]);
+    assert_eq!(client.delete_bucket().bucket("features").send().await.unwrap_err().code(), Some("BucketNotEmpty"));
+    client.delete_object().bucket("features").key("registry.db").send().await.unwrap();
+    client.delete_bucket().bucket("features").send().await.unwrap();
+    assert!(client.head_bucket().bucket("features").send().await.is_err());
+    assert_eq!(client.delete_bucket().bucket("things").send().await.unwrap_err().code(), Some("AccessDenied"));
     cloud.shutdown().await;
 }
 

@@ -151,7 +151,11 @@ fn clause<'a>(tokens: &'a [Token], rules: &Rules) -> Result<(Clause, &'a [Token]
         _ if keyword(rest.first(), "ilike") => (Comparator::ILike, &rest[1..]),
         _ => return Err(invalid_clauses(tokens)),
     };
-    let field = field(name, rules, rules.texts.iter().chain(rules.numbers))?;
+    // A word that SQL keeps for itself is no value, whatever it would be compared with.
+    if ["true", "false", "null"].iter().any(|word| keyword(rest.first(), word)) {
+        return Err(invalid_clauses(tokens));
+    }
+    let field = field(name, rules, "attribute key", rules.texts.iter().chain(rules.numbers))?;
     let (operand, rest) = match comparator {
         Comparator::Absent | Comparator::Present => (Operand::Nothing, rest),
         _ => operand(&field, rules, rest)?,
@@ -172,11 +176,12 @@ fn operator_of(operator: &str) -> Option<Comparator> {
     })
 }
 
-/// The field of a name such as `metrics.loss`, `` params.`a b` `` or `run_name`. `attributes` are those that may be named.
+/// The field of a name such as `metrics.loss`, `` params.`a b` `` or `run_name`. `attributes` are those that may be named, and
+/// `what` is what an error calls them.
 ///
 /// # Errors
 /// `BadRequest` when there is no such field.
-pub(super) fn field<'a>(name: &str, rules: &Rules, attributes: impl Iterator<Item = &'a &'static str>) -> Result<Field> {
+pub(super) fn field<'a>(name: &str, rules: &Rules, what: &str, attributes: impl Iterator<Item = &'a &'static str>) -> Result<Field> {
     // The first dot that stands in no quotes parts the entity from the key.
     let mut quote = None;
     let dot = name.char_indices().find(|(_, character)| {
@@ -216,7 +221,7 @@ pub(super) fn field<'a>(name: &str, rules: &Rules, attributes: impl Iterator<Ite
             if !known.contains(&key.as_str()) && !known.contains(&proper.as_str()) {
                 known.sort_unstable();
                 let known = known.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-                return Err(Error::bad_request(format!("Invalid attribute key '{key}' specified. Valid keys are {known}")));
+                return Err(Error::bad_request(format!("Invalid {what} '{key}' specified. Valid keys are {known}")));
             }
             Field::Attribute(proper)
         }
@@ -478,6 +483,7 @@ mod tests {
             ("params.a = 'x' AND", "Invalid clause(s)"),
             ("params.a", "Invalid clause(s)"),
             ("params.a =", "Expected 3 tokens"),
+            ("nothing = true", "Invalid clause(s)"),
             ("params.a = 'x", "not closed"),
             ("status IN ('RUNNING')", "support comparison with a list"),
             ("run_id IN ()", "ill-formed list"),

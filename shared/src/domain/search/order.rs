@@ -50,7 +50,7 @@ fn one(text: &str, rules: &Rules) -> Result<Order> {
         }
         _ => return Err(invalid()),
     };
-    let field = field(&name, rules, rules.orders.iter())?;
+    let field = field(&name, rules, rules.order_key, rules.orders.iter())?;
     if matches!(field, Field::Dataset(_)) {
         return Err(Error::bad_request(format!("Invalid order_by clause '{text}': datasets have no order.")));
     }
@@ -79,5 +79,7 @@ mod tests {
             assert!(parse(&orders, &RUNS).is_err(), "{orders:?}");
         }
         assert!(parse(&["timestamp DESC".to_owned()], &REGISTERED_MODELS).is_ok());
+        let refused = parse(&["creation_timestamp DESC".to_owned()], &REGISTERED_MODELS).unwrap_err().to_string();
+        assert!(refused.starts_with("Invalid order by key 'creation_timestamp' specified."), "{refused}");
     }
 }

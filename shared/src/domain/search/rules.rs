@@ -19,6 +19,8 @@ pub struct Rules {
     pub lists: &'static [&'static str],
     /// The attributes by which results can be ordered.
     pub orders: &'static [&'static str],
+    /// What an error calls those.
+    pub order_key: &'static str,
     /// The words before the dot that are taken.
     pub entities: &'static [&'static str],
     /// Other names of attributes, each with the name proper.
@@ -35,6 +37,7 @@ pub const RUNS: Rules = Rules {
     numbers: &["start_time", "end_time"],
     lists: &["run_id"],
     orders: &["start_time", "end_time", "artifact_uri", "run_id", "run_name", "status", "user_id", "experiment_id"],
+    order_key: "attribute key",
     entities: &[
         "metric",
         "metrics",
@@ -70,6 +73,7 @@ pub const EXPERIMENTS: Rules = Rules {
     numbers: &["creation_time", "last_update_time"],
     lists: &["experiment_id"],
     orders: &["name", "experiment_id", "creation_time", "last_update_time"],
+    order_key: "attribute key",
     entities: &["attribute", "attributes", "tag", "tags"],
     aliases: &[],
 };
@@ -84,6 +88,7 @@ pub const REGISTERED_MODELS: Rules = Rules {
     numbers: &[],
     lists: &["name"],
     orders: &["name", "timestamp", "last_updated_timestamp"],
+    order_key: "order by key",
     entities: &["attribute", "tag", "tags"],
     aliases: &[("timestamp", "last_updated_timestamp")],
 };
@@ -98,6 +103,7 @@ pub const MODEL_VERSIONS: Rules = Rules {
     numbers: &["version_number"],
     lists: &["run_id", "name"],
     orders: &["name", "version_number", "creation_timestamp", "last_updated_timestamp"],
+    order_key: "attribute key",
     entities: &["attribute", "tag", "tags"],
     aliases: &[],
 };
@@ -121,6 +127,7 @@ pub const LOGGED_MODELS: Rules = Rules {
         "source_run_id",
         "experiment_id",
     ],
+    order_key: "attribute key",
     entities: &["attributes", "metrics", "params", "tags"],
     aliases: &[
         ("creation_time", "creation_timestamp_ms"),
