@@ -285,6 +285,11 @@ fn list<'a>(field: &Field, rules: &Rules, mut tokens: &'a [Token]) -> Result<(Op
     }
     let ill_formed =
         || Error::bad_request("While parsing a list in the query, expected a non-empty list of string values, but got ill-formed list.");
+    if let [Token::Close, ..] = tokens {
+        return Err(Error::bad_request(
+            "While parsing a list in the query, expected a non-empty list of string values, but got empty list",
+        ));
+    }
     let mut texts = Vec::new();
     loop {
         tokens = match tokens {
@@ -486,7 +491,8 @@ mod tests {
             ("nothing = true", "Invalid clause(s)"),
             ("params.a = 'x", "not closed"),
             ("status IN ('RUNNING')", "support comparison with a list"),
-            ("run_id IN ()", "ill-formed list"),
+            ("run_id IN ()", "got empty list"),
+            ("run_id IN (,)", "ill-formed list"),
             ("run_id IN (5)", "different type"),
             ("run_id IN 'a'", "Invalid comparator 'IN'"),
             ("metrics.a IS NULL", "only supported for tags and params"),
