@@ -41,7 +41,7 @@ async fn every_route_asks_but_those_that_must_not() {
             if route.access == Some(Access::Public) {
                 continue;
             }
-            let path = route.path.replace("{api}", "api").replace("{path+}", "x").replace('{', "").replace('}', "");
+            let path = route.path.replace("{api}", "api").replace("{path+}", "x").replace(['{', '}'], "");
             for secret in ["", "Bearer nonsense", "Bearer sml_0000000000000000000000000000000000000000000000000000000000000000"] {
                 let headers = [("authorization", secret), ("content-type", "application/json")];
                 let headers = if secret.is_empty() { &headers[1..] } else { &headers[..] };
