@@ -48,6 +48,13 @@ async fn every_route_asks_but_those_that_must_not() {
                 let answer = cloud.client.request(route.method.clone(), &path, headers, "{}").await;
                 assert_eq!(answer.status, 401, "{} {path} with {secret:?}: {:?}", route.method, answer.body);
             }
+            // A job's token that was never given out opens nothing, whichever header carries it.
+            let forged = "job.01890000-0000-7000-8000-000000000000.nonsense";
+            for header in [("authorization", format!("Bearer {forged}")), ("x-api-key", forged.to_owned())] {
+                let headers = [(header.0, header.1.as_str()), ("content-type", "application/json")];
+                let answer = cloud.client.request(route.method.clone(), &path, &headers, "{}").await;
+                assert_eq!(answer.status, 401, "{} {path} with {}: {:?}", route.method, header.0, answer.body);
+            }
             asked += 1;
         }
     }

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::keys::Key;
-use super::update::Update;
 use super::write::{NewItem, Outcome, Write};
 use crate::domain::user::{User, canonical_email};
 use crate::identity::session::SigningKey;
@@ -32,14 +31,6 @@ pub struct UserTotals {
 
 fn totals_key(id: &str) -> Key {
     Key::new(format!("USER#{id}"), "TOTALS")
-}
-
-/// The write that adds to a user's deployments, for the transaction that makes or removes one.
-///
-/// # Errors
-/// Never in practice; the amount is a number.
-pub fn add_deployments(id: &str, amount: i64) -> Result<Write> {
-    Ok(Write::Update(Update::new(totals_key(id)).add("deployments", amount)?))
 }
 
 fn key(id: &str) -> Key {
@@ -74,7 +65,8 @@ impl Store {
         match self.transact(writes).await? {
             Outcome::Done(()) => Ok(()),
             Outcome::Refused(which) if which.contains(&0) => taken("A user with this email address is already registered."),
-            Outcome::Refused(_) => taken("This username is taken."),
+            Outcome::Refused(which) if which.contains(&1) => taken("This username is taken."),
+            Outcome::Refused(_) => Err(Error::new(ErrorKind::Unavailable, "Somebody else registers at this moment; try again.")),
         }
     }
 
