@@ -75,12 +75,14 @@ pub(crate) fn class_of(arena: &Arena, value: Value) -> (String, String) {
 pub(crate) fn describe(arena: &Arena, root: Value) -> Description {
     let steps = chain(arena, root, DEPTH);
     let last = steps.last().copied().unwrap_or(root);
+    // What a later step takes is not what the model takes: texts, where the first step counts their words.
+    let first = steps.iter().copied().find(|step| *step != root).unwrap_or(root);
     let (outer, module) = class_of(arena, root);
     let model_type = if is_pipeline(&outer) { class_of(arena, last).0 } else { outer };
     let mut description = Description {
         model_type,
         module,
-        input_shape: steps.iter().find_map(|step| input_length(arena, *step)).map(|length| vec![Some(length)]),
+        input_shape: input_length(arena, first).map(|length| vec![Some(length)]),
         output_shape: output_length(arena, last).map(|length| vec![Some(length)]),
         feature_names: steps.iter().find_map(|step| feature_names(arena, *step)),
         package_versions: BTreeMap::new(),
@@ -138,7 +140,7 @@ fn attribute_shape(arena: &Arena, estimator: Value, name: &str) -> Option<Vec<u6
 }
 
 fn input_length(arena: &Arena, estimator: Value) -> Option<u64> {
-    number(arena, estimator, &["n_features_in_", "_n_features_in", "_n_features", "n_features_", "n_features", "_n_features_out_in"])
+    number(arena, estimator, &["n_features_in_", "_n_features_in", "_n_features", "n_features_", "n_features"])
         .or_else(|| {
             ["coef_", "cluster_centers_", "components_", "theta_", "means_"]
                 .iter()

@@ -105,14 +105,17 @@ impl<R: Read + Seek> Reader<'_, R> {
                 fields.take(if version == 0 { 9 } else { 13 })?;
                 self.check_base(&mut fields)?;
                 // Free space, end of file, driver; then the root's entry: its name, its header.
-                fields.take(4 * self.offset_bytes)?;
+                fields.take(self.offset_bytes)?;
+                self.check_end(&mut fields)?;
+                fields.take(2 * self.offset_bytes)?;
                 fields.number(self.offset_bytes)
             }
             2 | 3 => {
                 self.set_widths(&mut fields)?;
                 fields.take(1)?;
                 self.check_base(&mut fields)?;
-                fields.take(2 * self.offset_bytes)?;
+                fields.take(self.offset_bytes)?;
+                self.check_end(&mut fields)?;
                 fields.number(self.offset_bytes)
             }
             other => Err(InspectionError::Unsupported(format!(
@@ -135,6 +138,13 @@ impl<R: Read + Seek> Reader<'_, R> {
         match fields.number(self.offset_bytes)? {
             0 => Ok(()),
             _ => Err(damaged(fields.position, "its addresses do not count from its beginning")),
+        }
+    }
+
+    fn check_end(&self, fields: &mut Fields<'_>) -> Result<(), InspectionError> {
+        match fields.number(self.offset_bytes)? {
+            end if end <= self.size => Ok(()),
+            end => Err(damaged(self.size, format!("it should have {end} bytes: was it uploaded whole?"))),
         }
     }
 

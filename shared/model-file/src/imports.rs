@@ -61,14 +61,14 @@ pub(crate) fn judge(module: &str, name: &str, dialect: Dialect) -> Verdict {
     if let Some((_, what)) = REACHING.iter().find(|(reaching, _)| *reaching == package) {
         return Verdict::Suspicious(format!("{package} {what}, which no model needs"));
     }
+    if standard_library::contains(package) {
+        return Verdict::Suspicious(format!("{package} of Python's standard library is needed by no model"));
+    }
     if CALLING.contains(&name) {
         return Verdict::Suspicious(format!("{name} runs or reads what its arguments name, wherever it is imported from"));
     }
     if KNOWN.contains(&package) {
         return Verdict::Suspicious(format!("it is not among the names of {package} that models need"));
-    }
-    if standard_library::contains(package) {
-        return Verdict::Suspicious(format!("{package} of Python's standard library is needed by no model"));
     }
     if module == "__main__" || module == "__mp_main__" {
         return Verdict::Unknown(
