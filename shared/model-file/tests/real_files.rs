@@ -159,7 +159,7 @@ fn keras_models_are_told_from_their_configuration() {
         assert_eq!((model.format, model.framework), (format, Framework::Tensorflow), "{name}");
         assert_eq!(model.model_type, class, "{name}");
         assert_eq!((model.input_shape.clone(), model.output_shape.clone()), (input, output), "{name}");
-        assert_eq!(suggested_requirements(&model)[0], "keras==3.15.1", "{name}");
+        assert!(suggested_requirements(&model).contains(&"keras==3.15.1".to_owned()), "{name}");
     }
     for name in ["lambda.keras", "lambda.h5"] {
         let model = inspect_fixture(name);
