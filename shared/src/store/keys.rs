@@ -44,8 +44,9 @@
 //! | every registry view | a registered model with its tags and aliases | `pk = MODEL#<name>`, `sk = MODEL` |
 //! | every registry view | a model's versions, newest first | `pk = MODEL#<name>`, `sk` begins with `VERSION#` |
 //! | every registry view | registered models by name | `gsi1`: `MODELS`, by name |
-//! | tracking | versions of all models, by name, newest first | `gsi1`: `MODEL_VERSIONS` |
-//! | tracking | the versions made of a run's models | `gsi2`: `RUN#<id>#VERSIONS` |
+//! | tracking | versions of all models, the last changed first | `gsi1`: `MODEL_VERSIONS` |
+//! | tracking | a model's versions, the last changed first | `pk = MODEL#<name>`, `sk` begins with `VERSION_PLACE#`; `gsi1`: `MODEL#<name>#VERSIONS` |
+//! | tracking | the versions made of a run's models, the last changed first | `gsi2`: `RUN#<id>#VERSIONS` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 

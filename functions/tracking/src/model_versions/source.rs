@@ -171,7 +171,7 @@ async fn named_version(store: &Store, uri: &str, path: &str) -> Result<ModelVers
             store.model_version(name, rules::version_number(which)?).await?
         } else {
             let wanted: Stage = stage::of_name(which)?;
-            store.latest_versions_by_stage(name, &[wanted]).await?.pop()
+            store.latest_versions_of_model(name, &[wanted]).await?.pop()
         };
         (name, version)
     } else {

@@ -11,6 +11,7 @@ mod position;
 mod registry;
 mod runs;
 mod sorted;
+mod version_lanes;
 
 pub use experiments::ExperimentSearch;
 pub(crate) use lanes::Lanes;
