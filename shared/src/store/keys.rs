@@ -31,8 +31,8 @@
 //! | tracking | the experiment of a name | `pk = EXPERIMENT_NAME#<name>`, `sk = EXPERIMENT_NAME` |
 //! | tracking | experiments of a lifecycle stage, newest first | `gsi1`: `EXPERIMENTS#<stage>`, by creation time |
 //! | tracking | a run with its params, tags and (up to a bound) latest metrics | `pk = RUN#<id>`, `sk = RUN` |
-//! | tracking | all latest metrics of a run that has very many | `pk = RUN#<id>`, `sk` begins with `METRIC#` |
-//! | tracking | runs of an experiment in the order of a metric's latest value | `EXPERIMENT#<id>#METRIC#<metric>` in `gsi1` from the least value, in `gsi2` from the greatest; `METRIC_NAN` for those that are NaN |
+//! | tracking | the latest metrics that a run's own item has no room for | `pk = RUN#<id>`, `sk` begins with `METRICS#` |
+//! | tracking | runs of an experiment in the order of a metric's latest value | `pk = EXPERIMENT#<id>#METRIC#<metric>`, by value; `METRIC_NAN` for those that are NaN |
 //! | tracking | a metric's history in segments, one for each request | `pk = HISTORY#<run id>#<metric>`, by the first point's time, step, value |
 //! | tracking | segments of several metrics, of requests that log very many | `pk = SHARED_HISTORY#<run id>#<hash of the metric>`, the same way |
 //! | tracking | runs of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#RUNS#<stage>`, by start time |

@@ -18,6 +18,7 @@ pub mod model_versions;
 pub mod query;
 pub mod rate_limits;
 pub mod registered_models;
+pub(crate) mod run_metrics;
 pub mod runs;
 pub mod search;
 pub mod update;

@@ -111,6 +111,16 @@ impl Update {
         self
     }
 
+    /// Only if the map has such an entry, and with that value.
+    ///
+    /// # Errors
+    /// `Internal` when the value cannot be written as an attribute.
+    pub fn if_entry_equals<T: Serialize + ?Sized>(mut self, map: &str, key: &str, value: &T) -> Result<Self> {
+        let (entry, value) = (self.entry(map, key), self.value(value)?);
+        self.conditions.push(format!("{entry} = {value}"));
+        Ok(self)
+    }
+
     /// Only if the map has no such entry, or one that compares so to the value.
     ///
     /// # Errors

@@ -208,6 +208,26 @@ impl Store {
         request.send().await.map(drop).map_err(failed("deleting an item"))
     }
 
+    /// Deletes an item if an attribute of it, a text, has that value; it having another one, or there being no item, is no
+    /// error. The attribute's name must not be a reserved word of DynamoDB's.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn delete_where(&self, key: Key, attribute: &'static str, value: String) -> Result<()> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression(format!("{attribute} = :value"))
+            .expression_attribute_values(":value", AttributeValue::S(value));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(error) => Err(failed("deleting an item")(error)),
+        }
+    }
+
     /// All of the writes or none. A clash with another transaction is tried again for a while.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod experiments;
 mod lanes;
 mod logged_models;
+mod metric_lanes;
 mod position;
 mod registry;
 mod runs;
