@@ -156,6 +156,18 @@ impl Objects {
         Ok(request.map_err(failed(format!("signing a URL for {key}")))?.uri().to_owned())
     }
 
+    /// A URL with which anyone may read the object until it expires, as a download of that type and disposition (the value of
+    /// the header `Content-Disposition`).
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be signed.
+    pub async fn presign_download(&self, key: &str, content_type: &str, disposition: &str, valid: Duration) -> Result<String> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = request.response_content_type(content_type).response_content_disposition(disposition);
+        let request = request.presigned(presigning(valid)?).await;
+        Ok(request.map_err(failed(format!("signing a URL for {key}")))?.uri().to_owned())
+    }
+
     /// A URL with which anyone may write the object until it expires.
     ///
     /// # Errors

@@ -114,6 +114,9 @@ pub struct ModelVersion {
     /// The folder that holds `MLmodel`, as a path under the artifact root, no slash at either end; absent where its
     /// files are kept somewhere else.
     pub artifact_path: Option<String>,
+    /// Where its files are, where `source` names another version and they are kept somewhere else.
+    #[serde(default)]
+    pub location: Option<String>,
     /// The logged model that it was made of.
     pub model_id: Option<String>,
     /// The job that registered it.
@@ -141,6 +144,8 @@ pub struct NewModelVersion {
     pub source: String,
     /// The folder that holds `MLmodel`, as a path under the artifact root.
     pub artifact_path: Option<String>,
+    /// Where its files are, where `source` names another version and they are kept somewhere else.
+    pub location: Option<String>,
     /// The job that registers it: the same job registers once.
     pub job_id: Option<String>,
     /// The logged model that it is made of.

@@ -19,7 +19,7 @@ use crate::paging::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 /// How often a write is tried again when other writers come first.
-const ATTEMPTS: u32 = 60;
+pub(super) const ATTEMPTS: u32 = 60;
 
 /// How many versions are read at once where one of a stage is looked for.
 const CHUNK: usize = 200;
@@ -92,8 +92,7 @@ pub(super) fn no_version(name: &str, version: u64) -> Error {
 pub(super) fn new_version_items(version: &ModelVersion) -> Result<[NewItem; 2]> {
     let stored = ModelVersion { tags: all_stored(&version.tags), ..version.clone() };
     let order = recency(version.updated_at, &version.model_name, version.version);
-    let item =
-        NewItem::new(&version_key(&version.model_name, version.version), &stored)?.listed(Index::First, RECENCY_LIST, &order).if_absent();
+    let item = NewItem::new(&version_key(&version.model_name, version.version), &stored)?.listed(Index::First, RECENCY_LIST, &order);
     let item = match &version.run_id {
         Some(run_id) => item.listed(Index::Second, recency_list_of_run(run_id), &order),
         None => item,
@@ -130,7 +129,7 @@ async fn wait_for_others(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(rand::random_range(0..=most))).await;
 }
 
-fn busy(name: &str) -> Error {
+pub(super) fn busy(name: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("Others keep changing the versions of {name} at this moment; try again."))
 }
 
@@ -158,12 +157,13 @@ impl Store {
                 run_link: new.run_link.clone(),
                 source: new.source.clone(),
                 artifact_path: new.artifact_path.clone(),
+                location: new.location.clone(),
                 model_id: new.model_id.clone(),
                 job_id: new.job_id.clone(),
                 created_at: now,
                 updated_at: now,
             };
-            let mut writes: Vec<Write> = new_version_items(&version)?.into_iter().map(Write::Put).collect();
+            let mut writes: Vec<Write> = new_version_items(&version)?.into_iter().map(|item| Write::Put(item.if_absent())).collect();
             let mut stages = model.as_ref().map(|model| model.stages.clone()).unwrap_or_default();
             let count = stages.get(&Stage::None).map_or(0, |versions| versions.count) + 1;
             stages.insert(Stage::None, StageVersions { latest: number, count });

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Store;
 use super::counters::Counter;
 use super::keys::{Index, Key};
-use super::model_versions::{new_version_items, no_version};
+use super::model_versions::{ATTEMPTS, busy, new_version_items, no_version};
 use super::query::Query;
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
 use super::write::{NewItem, Outcome, Updated, Write};
+use super::{Store, to_attribute};
 use crate::domain::registered_model::{ModelVersion, RegisteredModel};
 use crate::paging::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
@@ -38,6 +38,11 @@ pub(super) fn no_model(name: &str) -> Error {
 pub(super) fn new_model_item(model: &RegisteredModel) -> Result<NewItem> {
     let stored = RegisteredModel { tags: all_stored(&model.tags), ..model.clone() };
     Ok(NewItem::new(&model_key(&model.name), &stored)?.listed(Index::First, "MODELS", &model.name).if_absent())
+}
+
+/// Removes a model's item unless a version came, left or changed its stage meanwhile.
+fn delete_unless_versions_change(model: &RegisteredModel) -> Result<Write> {
+    Ok(Write::DeleteWhere(model_key(&model.name), "stages", to_attribute(&model.stages)?))
 }
 
 impl Store {
@@ -151,15 +156,36 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound` when there is no such model; `AlreadyExists` when the new name is taken; `Conflict` when the model is
-    /// deployed, since its deployment knows it by its name; `Internal` when DynamoDB does not answer.
+    /// deployed, since its deployment knows it by its name; `Unavailable` when its versions keep changing; `Internal` when
+    /// DynamoDB does not answer.
     pub async fn rename_registered_model(&self, name: &str, new_name: &str) -> Result<RegisteredModel> {
-        let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
-        if name == new_name || self.get::<serde::de::IgnoredAny>(&model_key(new_name)).await?.is_some() {
-            return Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={new_name}) already exists.")));
+        let taken = || Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={new_name}) already exists."));
+        for _ in 0..ATTEMPTS {
+            let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
+            if name == new_name || self.get::<serde::de::IgnoredAny>(&model_key(new_name)).await?.is_some() {
+                return Err(taken());
+            }
+            if self.deployment_of_model(name).await?.is_some() {
+                return Err(Error::conflict(format!("{name} is deployed and keeps its name; delete its deployment first.")));
+            }
+            self.copy_versions(name, new_name).await?;
+            let old = delete_unless_versions_change(&model)?;
+            let renamed = RegisteredModel { name: new_name.to_owned(), updated_at: Timestamp::now(), ..model };
+            self.keep_texts(&partition(new_name), renamed.tags.values()).await?;
+            // From here on the new name is the model's; the old one's versions are removed behind it.
+            if self.transact(vec![Write::Put(new_model_item(&renamed)?), old]).await?.is_done() {
+                self.delete_versions(name).await?;
+                return Ok(renamed);
+            }
+            // The copies are of versions that changed; where the name was taken instead, the next round says so.
+            if self.get::<serde::de::IgnoredAny>(&model_key(new_name)).await?.is_none() {
+                self.delete_versions(new_name).await?;
+            }
         }
-        if self.deployment_of_model(name).await?.is_some() {
-            return Err(Error::conflict(format!("{name} is deployed and keeps its name; delete its deployment first.")));
-        }
+        Err(busy(name))
+    }
+
+    async fn copy_versions(&self, name: &str, new_name: &str) -> Result<()> {
         let mut request = PageRequest { limit: 100, after: None };
         loop {
             let page = self.model_versions(name, &request).await?;
@@ -167,34 +193,31 @@ impl Store {
                 let version = ModelVersion { model_name: new_name.to_owned(), updated_at: Timestamp::now(), ..version };
                 self.keep_texts(&partition(new_name), version.tags.values()).await?;
                 for item in new_version_items(&version)? {
-                    self.put(item).await?;
+                    // What is there was copied before, or belongs to a model that took the name meanwhile.
+                    self.put(item.if_absent()).await?;
                 }
             }
-            let Some(token) = page.next_page_token else { break };
+            let Some(token) = page.next_page_token else { return Ok(()) };
             request = PageRequest::new(request.limit, request.limit, Some(&token))?;
         }
-        let renamed = RegisteredModel { name: new_name.to_owned(), updated_at: Timestamp::now(), ..model };
-        self.keep_texts(&partition(new_name), renamed.tags.values()).await?;
-        // From here on the new name is the model's; the old one's versions are removed behind it.
-        let writes = vec![Write::Put(new_model_item(&renamed)?), Write::Delete(model_key(name))];
-        if !self.transact(writes).await?.is_done() {
-            return Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={new_name}) already exists.")));
-        }
-        self.delete_versions(name).await?;
-        Ok(renamed)
     }
 
     /// Removes a registered model with all its versions.
     ///
     /// # Errors
-    /// `NotFound` when there is no such model; `Internal` when DynamoDB does not answer.
+    /// `NotFound` when there is no such model; `Unavailable` when its versions keep changing; `Internal` when DynamoDB does
+    /// not answer.
     pub async fn delete_registered_model(&self, name: &str) -> Result<()> {
-        if self.registered_model(name).await?.is_none() {
-            return Err(no_model(name));
+        for _ in 0..ATTEMPTS {
+            let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
+            // Versions first: while the model is there, what is left can be deleted by asking again.
+            self.delete_versions(name).await?;
+            let writes = vec![delete_unless_versions_change(&model)?, Counter::RegisteredModels.increase(-1)?];
+            if self.transact(writes).await?.is_done() {
+                return Ok(());
+            }
         }
-        // Versions first: while the model is there, what is left can be deleted by asking again.
-        self.delete_versions(name).await?;
-        self.transact(vec![Write::Delete(model_key(name)), Counter::RegisteredModels.increase(-1)?]).await.map(drop)
+        Err(busy(name))
     }
 
     async fn update_model(&self, name: &str, change: impl FnOnce(Update) -> Result<Update>) -> Result<RegisteredModel> {

@@ -105,6 +105,8 @@ pub enum Write {
     Update(Update),
     /// Deletes an item.
     Delete(Key),
+    /// Deletes an item if an attribute of it has that value. The attribute's name must not be a reserved word of DynamoDB's.
+    DeleteWhere(Key, &'static str, AttributeValue),
 }
 
 /// What became of a write with conditions.
@@ -271,6 +273,11 @@ impl Store {
                     .build()
                     .map_err(broken)?,
             ),
+            Write::DeleteWhere(key, attribute, value) => {
+                let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
+                let delete = delete.condition_expression(format!("{attribute} = :value")).expression_attribute_values(":value", value);
+                item.delete(delete.build().map_err(broken)?)
+            }
             Write::Delete(key) => {
                 item.delete(Delete::builder().table_name(&self.table).set_key(Some(key.attributes())).build().map_err(broken)?)
             }

@@ -135,3 +135,22 @@ async fn writers_of_very_many_metrics_leave_the_lists_as_the_run_is() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_registered_during_a_rename_is_not_lost() {
+    let server = Server::start().await;
+    let store = server.store();
+    for _ in 0..20 {
+        store.create_model_version(new_version(None)).await.unwrap();
+    }
+    let register = async {
+        for _ in 0..5 {
+            store.create_model_version(new_version(None)).await.unwrap();
+        }
+    };
+    let (renamed, ()) = futures::join!(store.rename_registered_model("m", "n"), register);
+    renamed.unwrap();
+    let page = PageRequest { limit: 100, after: None };
+    let (old, new) = (store.model_versions("m", &page).await.unwrap(), store.model_versions("n", &page).await.unwrap());
+    assert_eq!(old.items.len() + new.items.len(), 25, "{} and {}", old.items.len(), new.items.len());
+}

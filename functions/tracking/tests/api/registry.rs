@@ -80,6 +80,14 @@ async fn a_source_must_be_one() {
     let copied = server.post("model-versions/create", json!({ "name": "m", "source": "models:/m@a" })).await;
     assert_eq!(copied["model_version"]["source"], "models:/m/1");
 
+    // A copy of a copy still leads to the files, wherever they are, when the versions between are gone.
+    server.post("model-versions/create", json!({ "name": "m", "source": "s3://elsewhere/model" })).await;
+    for source in ["models:/m/3", "models:/m/4"] {
+        server.post("model-versions/create", json!({ "name": "m", "source": source })).await;
+    }
+    server.send(Method::DELETE, "model-versions/delete", Some(json!({ "name": "m", "version": "4" }))).await;
+    assert_eq!(server.get("model-versions/get-download-uri?name=m&version=5").await["artifact_uri"], "s3://elsewhere/model");
+
     for (source, status) in [
         ("/etc/passwd", 400),
         ("file:///etc/passwd", 400),
