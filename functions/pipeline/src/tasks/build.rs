@@ -26,6 +26,9 @@ use crate::repository::Repository;
 pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     let store = platform.store()?;
     let job = store.move_job(&event.job_id, JobStatus::Building, JobChange::default()).await?;
+    if let Some(deployment_id) = &job.deployment_id {
+        store.begin_building(deployment_id, &job.id).await?;
+    }
     let number = super::model_version(&job)?;
     let version = store.model_version(&job.model_name, number).await?;
     let version = version.ok_or_else(|| Error::bad_request(format!("Model {} version {number} was deleted", job.model_name)))?;

@@ -14,7 +14,7 @@ pub mod train;
 pub mod verify_version;
 
 use serde::{Deserialize, Serialize};
-use shared::domain::deployment::Deployment;
+use shared::domain::deployment::{Configuration, Deployment};
 use shared::domain::job::Job;
 use shared::{Error, Platform, Result};
 
@@ -33,6 +33,12 @@ async fn job(platform: &Platform, id: &str) -> Result<Job> {
 /// The model version that a job deploys.
 fn model_version(job: &Job) -> Result<u64> {
     job.model_version.ok_or_else(|| Error::broken(format!("job {} has no model version to deploy", job.id)))
+}
+
+/// What a job gives the deployment's function: what it names itself, else what the deployment has and the job's own bound
+/// on the instances.
+fn configuration(job: &Job, deployment: &Deployment) -> Configuration {
+    job.configuration.unwrap_or(Configuration { max_instances: job.replicas, ..deployment.configuration })
 }
 
 /// The deployment that a job serves.
