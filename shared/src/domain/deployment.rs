@@ -78,6 +78,37 @@ pub struct Configuration {
     pub max_instances: Option<u32>,
 }
 
+/// A change of a configuration; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigurationChange {
+    /// Memory in megabytes.
+    pub memory_mb: Option<u32>,
+    /// The longest time of one request, in seconds.
+    pub timeout_seconds: Option<u32>,
+    /// How many instances wait for requests at all times.
+    pub min_instances: Option<u32>,
+    /// How many instances there may be at once.
+    pub max_instances: Option<u32>,
+}
+
+impl ConfigurationChange {
+    /// True when it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The configuration as it is with this change.
+    pub fn apply(&self, to: Configuration) -> Configuration {
+        Configuration {
+            memory_mb: self.memory_mb.or(to.memory_mb),
+            timeout_seconds: self.timeout_seconds.or(to.timeout_seconds),
+            min_instances: self.min_instances.unwrap_or(to.min_instances),
+            max_instances: self.max_instances.or(to.max_instances),
+        }
+    }
+}
+
 /// What is known of the model of a deployment, without running it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::deployment::{Configuration, ModelMetadata};
+use super::deployment::{ConfigurationChange, ModelMetadata};
 use super::outcome::TrainingOutcome;
 use crate::Timestamp;
 
@@ -163,8 +163,8 @@ pub struct Job {
     pub outcome: Option<TrainingOutcome>,
     /// Who asked for it; absent when nobody in particular did.
     pub owner: Option<String>,
-    /// What the deployment's function is to be given; absent for what it has, and the platform's defaults.
-    pub configuration: Option<Configuration>,
+    /// What changes of what the deployment's function is given.
+    pub configuration: Option<ConfigurationChange>,
     /// What is known of the model that is deployed.
     pub model: Option<ModelMetadata>,
     /// What the new version changes, in the words of who asked for it.

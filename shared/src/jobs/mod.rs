@@ -1,11 +1,30 @@
 //! What can be asked of jobs, whichever API asks: submit one, cancel one, take down what one deployed.
 
 pub mod cancel;
+pub mod deploy_file;
+pub mod output;
+pub mod reconfigure;
+pub mod remove;
+pub mod rollback;
 pub mod submit;
 pub mod take_down;
 
+use crate::domain::deployment::Deployment;
 use crate::domain::job::{Job, JobKind, JobStatus};
+use crate::identity::Caller;
 use crate::{Error, ErrorKind, Platform, Result};
+
+/// A deployment that the caller may see and change, by its id.
+///
+/// # Errors
+/// `NotFound` when there is none, it was deleted, or it is another user's; `Internal` when DynamoDB does not answer.
+pub async fn own_deployment(platform: &Platform, caller: &Caller, id: &str) -> Result<Deployment> {
+    let deployment = platform.store()?.deployment(id).await?;
+    deployment.filter(|deployment| caller.may_use(deployment.owner.as_deref())).ok_or_else(|| {
+        let shown: String = id.chars().take(80).collect();
+        Error::not_found(format!("Deployment {shown} not found"))
+    })
+}
 
 /// Tells the deployment of a job that failed; for any other job this does nothing.
 ///

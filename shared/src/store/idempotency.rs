@@ -45,6 +45,11 @@ impl Idempotency {
         Ok(Some(Self { scope, user, key: key.to_owned(), request_hash }))
     }
 
+    /// The same key for a request whose content can be written in more than one way, such as a form's.
+    pub fn of_content(self, content: &[u8]) -> Self {
+        Self { request_hash: hex::encode(Sha256::digest(content)), ..self }
+    }
+
     pub(crate) fn key(&self) -> Key {
         Key::new(format!("IDEMPOTENCY#{}#{}#{}", self.scope, self.user, self.key), "IDEMPOTENCY")
     }

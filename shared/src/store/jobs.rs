@@ -9,6 +9,7 @@ use super::keys::{Index, Key, sortable};
 use super::query::Query;
 use super::update::Update;
 use super::write::{NewItem, Outcome, Write};
+use crate::domain::deployment::ModelMetadata;
 use crate::domain::job::{Job, JobKind, JobStatus, Stage};
 use crate::domain::outcome::TrainingOutcome;
 use crate::paging::{Page, PageRequest};
@@ -259,6 +260,15 @@ impl Store {
     /// `Internal` when DynamoDB does not answer.
     pub async fn set_outcome(&self, id: &str, outcome: &TrainingOutcome) -> Result<()> {
         let update = Update::new(key(id)).if_exists().set("outcome", outcome)?;
+        self.update::<serde::de::IgnoredAny>(update).await.map(drop)
+    }
+
+    /// Keeps what is known of the model that a job deploys.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn set_job_model(&self, id: &str, model: &ModelMetadata) -> Result<()> {
+        let update = Update::new(key(id)).if_exists().set("model", model)?;
         self.update::<serde::de::IgnoredAny>(update).await.map(drop)
     }
 

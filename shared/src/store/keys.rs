@@ -10,6 +10,7 @@
 //! | job lists | jobs of a kind, newest first | `gsi1`: `JOBS#<kind>`, by id (ids sort by time) |
 //! | reconcile_jobs | jobs that have not ended | `gsi2`: `OPEN_JOBS`, by id; only open jobs carry it |
 //! | routes with an Idempotency-Key | what the key started | `pk = IDEMPOTENCY#<scope>#<user id, if any>#<key>`, `sk = IDEMPOTENCY` |
+//! | deploy by upload_id | an upload of a model file | `pk = UPLOAD#<id>`, `sk = UPLOAD` |
 //! | deploy tasks, inference | the deployment of a model | `pk = MODEL#<name>`, `sk = ENDPOINT`, which names it |
 //! | every view | a deployment | `pk = DEPLOYMENT#<id>`, `sk = DEPLOYMENT` |
 //! | deployment lists | a user's deployments (or nobody's in particular), newest first | `gsi1`: `DEPLOYMENTS#<user id or anyone>`, by id |

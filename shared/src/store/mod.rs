@@ -20,6 +20,7 @@ pub mod registered_models;
 pub mod runs;
 pub mod search;
 pub mod update;
+pub mod uploads;
 pub mod users;
 pub(crate) mod values;
 pub mod write;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use shared::domain::deployment::ModelMetadata;
 use shared::domain::image::{ImagePlan, Layer};
 use shared::domain::job::{Job, JobStatus};
 use shared::domain::registered_model::ModelVersion;
@@ -45,6 +46,15 @@ async fn plan(platform: &Platform, repository: &Repository, job: &Job, version: 
     let folder = work.join("model");
     let model_bytes = model_files::download(platform, version, &folder).await?;
     let description = ModelDescription::read(&folder)?;
+    if job.model.is_none() {
+        let model = ModelMetadata {
+            framework: Some(description.framework()),
+            model_type: description.model_type(),
+            size_bytes: Some(model_bytes),
+            ..ModelMetadata::default()
+        };
+        platform.store()?.set_job_model(&job.id, &model).await?;
+    }
 
     let started = Timestamp::now();
     let (server, _) = server_layer::ensure(platform, repository, work).await?;

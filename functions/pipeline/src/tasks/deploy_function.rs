@@ -43,6 +43,8 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Output> {
     if !store.lease_deployment(&deployment.id, &job.id).await? {
         return Ok(Output { job_id: job.id, ready: false });
     }
+    // What another job made live, it did before this one held the deployment.
+    let deployment = super::deployment(platform, &job).await?;
     let wanted = specification(platform, &job, &deployment)?;
     let ready = platform.model_functions().converge(&wanted).await?;
     Ok(Output { job_id: job.id, ready })
@@ -50,7 +52,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Output> {
 
 fn specification(platform: &Platform, job: &Job, deployment: &Deployment) -> Result<Specification> {
     let configuration = super::configuration(job, deployment);
-    let image_uri = job.image_uri.clone().ok_or_else(|| Error::broken(format!("job {} has no image to deploy", job.id)))?;
+    let (image_uri, model_version) = super::served(job, deployment)?;
     let digest = image_uri.rsplit_once('@').map_or("", |(_, digest)| digest).to_owned();
     let number = |chosen: Option<u32>, variable| -> Result<i32> {
         let value = chosen.map_or_else(|| platform.config.number(variable), |chosen| Ok(i64::from(chosen)))?;
@@ -66,7 +68,7 @@ fn specification(platform: &Platform, job: &Job, deployment: &Deployment) -> Res
         environment: HashMap::from([
             ("DEPLOYMENT_ID".to_owned(), deployment.id.clone()),
             ("MODEL_NAME".to_owned(), job.model_name.clone()),
-            ("MODEL_VERSION".to_owned(), super::model_version(job)?.to_string()),
+            ("MODEL_VERSION".to_owned(), model_version.to_string()),
             ("IMAGE_DIGEST".to_owned(), digest),
         ]),
     })

@@ -8,7 +8,7 @@ use shared::{Error, Platform, Result};
 
 use super::JobEvent;
 
-/// Sets the limit of instances, moves the alias, opens the URL and records the deployment as live.
+/// Moves the alias, sets the limits of instances, opens the URL and records the deployment as live.
 ///
 /// # Errors
 /// `Conflict` when another job took the deployment meanwhile; `BadRequest` when the account cannot reserve as many
@@ -24,11 +24,12 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
         return Err(Error::conflict("Another deployment of the same model took over."));
     }
     let version = job.function_version.clone().ok_or_else(|| Error::broken(format!("job {} has published no version", job.id)))?;
-    let image_uri = job.image_uri.clone().ok_or_else(|| Error::broken(format!("job {} has no image", job.id)))?;
+    let deployment = super::deployment(platform, &job).await?;
+    let (image_uri, model_version) = super::served(&job, &deployment)?;
     let functions = platform.model_functions();
     let configuration = super::configuration(&job, &deployment);
-    functions.limit_instances(&deployment.function_name, configuration.max_instances).await?;
     functions.move_traffic(&deployment.function_name, &version).await?;
+    functions.set_instances(&deployment.function_name, configuration.min_instances, configuration.max_instances).await?;
     let url = match deployment.public {
         true => Some(functions.public_url(&deployment.function_name).await?),
         false => None,
@@ -40,7 +41,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
         configuration,
         model: job.model.clone().unwrap_or_else(|| unknown_model(&job, &deployment)),
         changes: job.changes.clone(),
-        ..Live::new(url.clone(), super::model_version(&job)?, version, image_uri)
+        ..Live::new(url.clone(), model_version, version, image_uri)
     };
     store.set_live(&deployment.id, &job.id, &live).await?;
     store.move_job(&job.id, JobStatus::Deployed, JobChange { deployment_url: url, ..JobChange::default() }).await?;
