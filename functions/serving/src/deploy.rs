@@ -110,3 +110,172 @@ fn asked(form: &mut Form) -> Result<FileDeployment> {
         trusted: form.flag("trusted")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use testing::TestPlatform;
+
+    use crate::fixtures::{Field, deploy, form_as, get_as, go_live, model_file, of_nobody, register, user_id};
+
+    const PATH: &str = "/api/v1/deploy";
+
+    #[tokio::test]
+    async fn the_documents_form_begins_a_deployment() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let file = model_file("forest_protocol_4.pkl");
+        let form: [Field<'_>; 3] = [
+            ("model_file", Some("model.pkl"), &file),
+            ("requirements_file", Some("requirements.txt"), b"scikit-learn==1.9.1\n# done\n"),
+            ("name", None, b"iris-classifier"),
+        ];
+        let (status, answer, headers) = form_as(&test, PATH, &token, &form, None).await;
+        assert_eq!((status, &answer["name"], &answer["status"]), (202, &json!("iris-classifier"), &json!("building")), "{answer}");
+        assert_eq!(answer["model_metadata"]["framework"], "sklearn");
+        assert_eq!(answer["model_metadata"]["model_type"], "RandomForestClassifier");
+        assert!(answer["model_metadata"]["size_mb"].as_f64().unwrap() > 0.0);
+        assert_eq!((&answer["configuration"]["memory_mb"], &answer["configuration"]["timeout_seconds"]), (&json!(1024), &json!(30)));
+        assert!(answer["id"].as_str().unwrap().starts_with("dep-") && headers.contains_key("x-ratelimit-remaining"));
+        let started = test.calls().pop().unwrap();
+        assert!(started.body["input"].as_str().unwrap().contains("\"train\":false"), "{started:?}");
+
+        let store = test.platform.store().unwrap();
+        let deployment = store.deployment(answer["id"].as_str().unwrap().trim_start_matches("dep-")).await.unwrap().unwrap();
+        assert!(!deployment.public && deployment.owner == Some(user_id(&test, &token).await));
+        let version = store.model_version("iris-classifier", 1).await.unwrap().unwrap();
+        let read = async |file: &str| {
+            let key = format!("artifacts/{}/{file}", version.artifact_path.as_ref().unwrap());
+            test.platform.objects().unwrap().get(&key).await.unwrap().unwrap()
+        };
+        assert_eq!(read("model.pkl").await, file);
+        assert_eq!(read("requirements.txt").await, "scikit-learn==1.9.1\n");
+        let description: serde_json::Value = serde_json::from_slice(&read("MLmodel").await).unwrap();
+        assert_eq!(description["flavors"]["model_file"]["format"], "pickle");
+        assert_eq!(get_as(&test, "/api/v1/auth/me", &token).await.1["deployment_count"], 1);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_form_is_told_what_is_wrong() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let file = model_file("forest.onnx");
+        let model: Field<'_> = ("model_file", Some("m.onnx"), &file);
+        let long = vec![b'x'; 70_000];
+        let cases: &[(&[Field<'_>], &str)] = &[
+            (&[], "model_file"),
+            (&[("model_file", None, &file)], "model_file"),
+            (&[("model_file", Some(""), &file)], "model_file"),
+            (&[("model_file", Some("../m.onnx"), &file)], "model_file"),
+            (&[("model_file", Some("m.exe"), &file)], "model_file"),
+            (&[model, ("nmae", None, b"x")], "nmae"),
+            (&[model, ("memory", None, b"127")], "memory"),
+            (&[model, ("memory", None, b"10241")], "memory"),
+            (&[model, ("memory", None, b"much")], "memory"),
+            (&[model, ("timeout", None, b"0")], "timeout"),
+            (&[model, ("timeout", None, b"901")], "timeout"),
+            (&[model, ("timeout", None, b"99999999999999999999")], "timeout"),
+            (&[model, ("name", None, b"a/b")], "name"),
+            (&[model, ("name", None, b"\xff")], "name"),
+            (&[model, ("name", None, &long)], "name"),
+            (&[model, ("trusted", None, b"yes")], "trusted"),
+            (&[model, ("changes", None, &long[..3000])], "changes"),
+            (&[model, ("requirements_file", Some("r.txt"), b"-r x")], "requirements_file"),
+            (&[model, ("upload_id", None, b"x")], "upload_id"),
+            (&[("upload_id", None, b"x")], "upload_id"),
+            (&[model, model], "model_file"),
+        ];
+        for (form, field) in cases {
+            let (status, answer, _) = form_as(&test, PATH, &token, form, None).await;
+            let seen = (status, answer["error"]["code"].as_str(), answer["error"]["details"]["field"].as_str());
+            assert_eq!(seen, (422, Some("VALIDATION_ERROR"), Some(*field)), "{answer}");
+        }
+        assert_eq!(test.calls(), []);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_served_is_refused_with_the_reason() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        for (name, fixture, reason) in [
+            ("m.pkl", "attack_protocol_4.pkl", "posix.system"),
+            ("m.pkl", "forest.onnx", "is not a pickle"),
+            ("m.pt", "state.pt", "weights without the model"),
+            ("m.h5", "only.weights.h5", ""),
+        ] {
+            let file = model_file(fixture);
+            let (status, answer, _) = form_as(&test, PATH, &token, &[("model_file", Some(name), &file)], None).await;
+            assert_eq!((status, answer["error"]["code"].as_str()), (400, Some("DEPLOYMENT_FAILED")), "{answer}");
+            assert!(answer["error"]["message"].as_str().unwrap().contains(reason), "{answer}");
+        }
+        let file = model_file("attack_protocol_4.pkl");
+        let trusted: [Field<'_>; 2] = [("model_file", Some("m.pkl"), &file), ("trusted", None, b"true")];
+        assert_eq!(form_as(&test, PATH, &token, &trusted, None).await.0, 202);
+    }
+
+    #[tokio::test]
+    async fn a_form_that_is_too_long_leads_to_an_upload() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let file = vec![0; 5 * 1024 * 1024];
+        let (status, answer, _) = form_as(&test, PATH, &token, &[("model_file", Some("m.pkl"), &file)], None).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (413, Some("INVALID_INPUT")));
+        assert!(answer["error"]["message"].as_str().unwrap().contains("POST /api/v1/uploads"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_key_begins_one_deployment_whatever_the_forms_boundary() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let file = model_file("forest.onnx");
+        let form: [Field<'_>; 1] = [("model_file", Some("forest.onnx"), &file)];
+        let (_, first, _) = form_as(&test, PATH, &token, &form, Some("key")).await;
+        let (status, again, headers) = form_as(&test, PATH, &token, &form, Some("key")).await;
+        assert_eq!((status, &again["id"], &headers["idempotency-replayed"]), (202, &first["id"], &"true".parse().unwrap()));
+        let (status, _, _) = form_as(&test, PATH, &token, &[form[0], ("name", None, b"x")], Some("key")).await;
+        assert_eq!(status, 400, "the key was used for another form");
+        let (status, theirs, _) = form_as(&test, PATH, &other, &form, Some("key")).await;
+        assert!(status == 202 && theirs["id"] != first["id"], "keys belong to users: {theirs}");
+    }
+
+    #[tokio::test]
+    async fn a_new_version_joins_its_deployment_and_nobody_elses() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let id = deploy(&test, &token, &[("name", None, b"first")]).await;
+        go_live(&test, &id).await;
+        let file = model_file("forest.onnx");
+        let form: [Field<'_>; 4] = [
+            ("model_file", Some("forest.onnx"), &file),
+            ("deployment_id", None, id.as_bytes()),
+            ("changes", None, b"Fixed prediction bug"),
+            ("memory", None, b"2048"),
+        ];
+        assert_eq!(form_as(&test, PATH, &other, &form, None).await.0, 404);
+        let (status, answer, _) = form_as(&test, PATH, &token, &form, None).await;
+        assert_eq!((status, &answer["id"], &answer["status"]), (202, &json!(id), &json!("updating")), "{answer}");
+        let deployment = go_live(&test, &id).await;
+        assert_eq!((deployment.live_version, deployment.configuration.memory_mb), (Some(2), Some(2048)));
+        let (_, versions) = get_as(&test, &format!("/api/v1/deployments/{id}/versions"), &token).await;
+        let seen: Vec<_> =
+            versions["versions"].as_array().unwrap().iter().map(|one| (&one["version"], &one["is_current"], &one["changes"])).collect();
+        let expected = [(&json!("v2"), &json!(true), &json!("Fixed prediction bug")), (&json!("v1"), &json!(false), &json!(null))];
+        assert_eq!(seen, expected);
+        // What nobody in particular made is everybody's, and stays so.
+        let anyones = of_nobody(&test, "anyones").await;
+        let form: [Field<'_>; 2] = [form[0], ("deployment_id", None, anyones.as_bytes())];
+        assert_eq!(form_as(&test, PATH, &other, &form, None).await.0, 202);
+    }
+
+    #[tokio::test]
+    async fn two_deployments_may_have_the_same_name() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let one = deploy(&test, &token, &[("name", None, b"same")]).await;
+        let two = deploy(&test, &token, &[("name", None, b"same")]).await;
+        assert_ne!(one, two);
+        let (_, list) = get_as(&test, "/api/v1/deployments?search=SAM", &token).await;
+        assert_eq!(list["total"], 2);
+    }
+}

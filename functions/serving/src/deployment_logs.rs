@@ -46,3 +46,28 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     }
     response::ok(&LogsResponse { deployment_id: deployment_id::shown(&deployment.id), logs: output::fit(logs) })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use testing::TestPlatform;
+
+    use crate::fixtures::{deploy, get, get_as, register};
+
+    #[tokio::test]
+    async fn the_last_jobs_output_is_its_owners() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let id = deploy(&test, &token, &[]).await;
+        let store = test.platform.store().unwrap();
+        let deployment = store.deployment(crate::deployment_id::read(&id)).await.unwrap().unwrap();
+        let job_id = deployment.job_id.unwrap();
+        store.append_log(&job_id, u32::MAX, 1, "Dependency layer built\n").await.unwrap();
+        store.fail_deployment(&deployment.id, &job_id, "no room").await.unwrap();
+        let path = format!("/api/v1/deployments/{id}/logs");
+        let (status, logs) = get_as(&test, &path, &token).await;
+        assert_eq!((status, logs["logs"].as_str()), (200, Some("Dependency layer built\nFailed: no room\n")), "{logs}");
+        assert_eq!(get_as(&test, &path, &other).await.0, 404);
+        assert_eq!(get(&test, &path).await.0, 401);
+    }
+}

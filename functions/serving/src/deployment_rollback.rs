@@ -46,3 +46,54 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let deployment = jobs::rollback::rollback(platform, &deployment, number).await?;
     response::ok(&DeploymentView::new(platform, &request.base_url, deployment))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use testing::TestPlatform;
+
+    use crate::fixtures::{deploy, get_as, go_live, live, post_as, register};
+
+    #[tokio::test]
+    async fn an_earlier_version_answers_again() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let id = live(&test, &token).await;
+        deploy(&test, &token, &[("deployment_id", None, id.as_bytes()), ("memory", None, b"4096")]).await;
+        go_live(&test, &id).await;
+        let path = format!("/api/v1/deployments/{id}/rollback");
+        assert_eq!(post_as(&test, &path, &other, &json!({ "version": "v1" })).await.0, 404);
+        let before = test.calls().len();
+        for _ in 0..2 {
+            let (status, answer) = post_as(&test, &path, &token, &json!({ "version": "v1" })).await;
+            let seen = (status, &answer["current_version"], &answer["status"], &answer["configuration"]["memory_mb"]);
+            assert_eq!(seen, (200, &json!("v1"), &json!("active"), &json!(1024)), "{answer}");
+        }
+        let calls = test.calls().split_off(before);
+        assert_eq!((calls.len(), &calls[0].body["FunctionVersion"]), (1, &json!("1")), "the second time there is nothing to do");
+        let (_, versions) = get_as(&test, &format!("/api/v1/deployments/{id}/versions"), &token).await;
+        let current: Vec<_> = versions["versions"].as_array().unwrap().iter().map(|one| &one["status"]).collect();
+        assert_eq!(current, [&json!("inactive"), &json!("active")]);
+        // And forth.
+        assert_eq!(post_as(&test, &path, &token, &json!({ "version": "2" })).await.1["current_version"], "v2");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_version_is_refused() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let id = live(&test, &token).await;
+        let path = format!("/api/v1/deployments/{id}/rollback");
+        for (version, status) in
+            [("v9", 404), ("v0", 404), ("", 422), ("v", 422), ("vv1", 422), ("-1", 422), ("99999999999999999999999", 422)]
+        {
+            assert_eq!(post_as(&test, &path, &token, &json!({ "version": version })).await.0, status, "{version}");
+        }
+        assert_eq!(post_as(&test, &path, &token, &json!({ "version": 1 })).await.0, 422);
+        assert_eq!(post_as(&test, &path, &token, &json!({})).await.0, 422);
+        let store = test.platform.store().unwrap();
+        assert!(store.lease_deployment(crate::deployment_id::read(&id), "another").await.unwrap());
+        assert_eq!(post_as(&test, &path, &token, &json!({ "version": "v1" })).await.0, 400, "somebody changes it");
+    }
+}

@@ -90,3 +90,68 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     deployment.configuration = change.apply(deployment.configuration);
     response::ok(&DeploymentView::new(platform, &request.base_url, deployment))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use testing::TestPlatform;
+
+    use crate::fixtures::{deploy, get_as, go_live, live, patch_as, register};
+
+    #[tokio::test]
+    async fn a_configuration_is_applied_by_a_job_that_builds_nothing() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let id = live(&test, &token).await;
+        let path = format!("/api/v1/deployments/{id}");
+        let document = json!({ "name": "new-name", "memory_mb": 2048, "timeout_seconds": 60, "min_instances": 1, "max_instances": 20 });
+        assert_eq!(patch_as(&test, &path, &other, &document).await.0, 404);
+        let (status, answer) = patch_as(&test, &path, &token, &document).await;
+        assert_eq!((status, &answer["name"], &answer["status"]), (200, &json!("new-name"), &json!("updating")), "{answer}");
+        let expected = json!({ "memory_mb": 2048, "timeout_seconds": 60, "min_instances": 1, "max_instances": 20 });
+        assert_eq!(answer["configuration"], expected);
+        let started = test.calls().pop().unwrap();
+        assert!(started.body["input"].as_str().unwrap().contains("\"configure\":true"), "{started:?}");
+        // A second change before the first is applied takes nothing of it back.
+        assert_eq!(patch_as(&test, &path, &token, &json!({ "memory_mb": 3000 })).await.0, 200);
+        go_live(&test, &id).await;
+        let (_, view) = get_as(&test, &path, &token).await;
+        assert_eq!((&view["status"], &view["configuration"]["memory_mb"]), (&json!("active"), &json!(3000)));
+        let (_, versions) = get_as(&test, &format!("{path}/versions"), &token).await;
+        assert_eq!(versions["versions"].as_array().unwrap().len(), 1, "the same model is no new version");
+    }
+
+    #[tokio::test]
+    async fn a_name_changes_at_once_and_wrong_values_change_nothing() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let id = deploy(&test, &token, &[]).await;
+        let path = format!("/api/v1/deployments/{id}");
+        let (status, answer) = patch_as(&test, &path, &token, &json!({ "name": "other" })).await;
+        assert_eq!((status, &answer["name"], &answer["status"]), (200, &json!("other"), &json!("building")), "{answer}");
+        let (status, answer) = patch_as(&test, &path, &token, &json!({ "memory_mb": 2048 })).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (400, Some("INVALID_INPUT")), "nothing is live yet: {answer}");
+        go_live(&test, &id).await;
+        for (asked, field) in [
+            (json!({ "memory_mb": 127 }), "memory_mb"),
+            (json!({ "memory_mb": 10241 }), "memory_mb"),
+            (json!({ "memory_mb": "much" }), "memory_mb"),
+            (json!({ "timeout_seconds": 0 }), "timeout_seconds"),
+            (json!({ "timeout_seconds": 901 }), "timeout_seconds"),
+            (json!({ "min_instances": -1 }), "min_instances"),
+            (json!({ "min_instances": 5, "max_instances": 2 }), "min_instances"),
+            (json!({ "max_instances": 0 }), "max_instances"),
+            (json!({ "max_instances": 1001 }), "max_instances"),
+            (json!({ "name": "" }), "name"),
+            (json!({ "name": "a/b" }), "name"),
+            (json!({ "memory": 1024 }), "memory"),
+        ] {
+            let (status, answer) = patch_as(&test, &path, &token, &asked).await;
+            assert_eq!((status, answer["error"]["details"]["field"].as_str()), (422, Some(field)), "{asked}: {answer}");
+        }
+        assert_eq!(patch_as(&test, &path, &token, &json!({})).await.0, 400);
+        let (_, view) = get_as(&test, &path, &token).await;
+        assert_eq!((&view["name"], &view["status"]), (&json!("other"), &json!("active")));
+    }
+}

@@ -67,3 +67,23 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     });
     response::ok(&VersionsResponse { versions: versions.collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use testing::TestPlatform;
+
+    use crate::fixtures::{deploy, get, get_as, register};
+
+    #[tokio::test]
+    async fn versions_are_their_owners() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let id = deploy(&test, &token, &[]).await;
+        let path = format!("/api/v1/deployments/{id}/versions");
+        let (status, versions) = get_as(&test, &path, &token).await;
+        assert_eq!((status, versions["versions"].as_array().unwrap().len()), (200, 0), "none answers yet");
+        assert_eq!(get_as(&test, &path, &other).await.0, 404);
+        assert_eq!(get(&test, &path).await.0, 401);
+    }
+}

@@ -156,3 +156,69 @@ async fn read(store: &Store, owner: Option<&str>, filter: &Filter, most: usize) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+    use testing::TestPlatform;
+
+    use crate::fixtures::{delete_as, deploy, get, get_as, live, of_nobody, register};
+
+    async fn names(test: &TestPlatform, query: &str, token: &str) -> (Vec<String>, u64) {
+        let (status, page) = get_as(test, &format!("/api/v1/deployments{query}"), token).await;
+        assert_eq!(status, 200, "{page}");
+        let names = page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect();
+        (names, page["total"].as_u64().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_user_sees_their_own_and_what_is_everybodys() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        deploy(&test, &token, &[("name", None, b"one")]).await;
+        of_nobody(&test, "anyones").await;
+        deploy(&test, &token, &[("name", None, b"two")]).await;
+        deploy(&test, &other, &[("name", None, b"theirs")]).await;
+        assert_eq!(names(&test, "", &token).await, (vec!["two".to_owned(), "anyones".to_owned(), "one".to_owned()], 3));
+        assert_eq!(names(&test, "", &other).await, (vec!["theirs".to_owned(), "anyones".to_owned()], 2));
+        let (status, page) = get(&test, "/api/v1/deployments").await;
+        assert_eq!((status, &page["total"], &page["items"][0]["name"]), (200, &json!(1), &json!("anyones")));
+        assert_eq!(get_as(&test, "/api/v1/deployments", "nonsense").await.0, 401);
+    }
+
+    #[tokio::test]
+    async fn filters_search_and_pages() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let active = live(&test, &token).await;
+        for name in ["a1", "a2", "b1"] {
+            deploy(&test, &token, &[("name", None, name.as_bytes())]).await;
+        }
+        let gone = deploy(&test, &token, &[("name", None, b"gone")]).await;
+        assert_eq!(delete_as(&test, &format!("/api/v1/deployments/{gone}"), &token).await.0, 200);
+        let listed = |names: &[&str], total| (names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), total);
+        assert_eq!(names(&test, "", &token).await, listed(&["b1", "a2", "a1", "forest"], 4));
+        assert_eq!(names(&test, "?limit=2&offset=1", &token).await, listed(&["a2", "a1"], 4));
+        assert_eq!(names(&test, "?offset=10", &token).await, listed(&[], 4));
+        assert_eq!(names(&test, "?search=A&limit=1", &token).await, listed(&["a2"], 2));
+        assert_eq!(names(&test, "?status=active", &token).await, listed(&["forest"], 1));
+        assert_eq!(names(&test, "?status=deleted", &token).await, listed(&["gone"], 1));
+        assert_eq!(names(&test, "?framework=onnx&status=building", &token).await, listed(&["b1", "a2", "a1"], 3));
+        assert_eq!(names(&test, "?framework=sklearn", &token).await, listed(&[], 0));
+        let (_, page) = get_as(&test, "/api/v1/deployments?status=active", &token).await;
+        let item: &Value = &page["items"][0];
+        assert_eq!(item["endpoint_url"], format!("http://127.0.0.1:1/api/v1/predict/{active}"));
+        for (query, field) in [
+            ("?limit=0", "limit"),
+            ("?limit=101", "limit"),
+            ("?limit=x", "limit"),
+            ("?offset=-1", "offset"),
+            ("?offset=10001", "offset"),
+            ("?status=gone", "status"),
+        ] {
+            let (status, answer) = get_as(&test, &format!("/api/v1/deployments{query}"), &token).await;
+            assert_eq!((status, answer["error"]["details"]["field"].as_str()), (422, Some(field)), "{query}: {answer}");
+        }
+    }
+}

@@ -44,3 +44,31 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let deployment = jobs::own_deployment(platform, &request.caller, id).await?;
     prediction::predict(platform, &request, &deployment, asked.data).await
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+    use testing::TestPlatform;
+
+    use crate::fixtures::{live, post, post_as, register};
+
+    #[tokio::test]
+    async fn named_features_reach_the_model() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let id = live(&test, &token).await;
+        let data = json!({ "feature1": 5.1, "feature2": 3.5, "feature3": 1.4, "feature4": 0.2 });
+        let body = json!({ "deployment_id": id, "data": data });
+        let answer = json!({ "model_version": "1", "predictions": [2] });
+        test.answer_with("/invocations", json!({ "statusCode": 200, "body": answer.to_string() }));
+        let (status, answer) = post_as(&test, "/api/v1/test-model", &token, &body).await;
+        assert_eq!((status, &answer["prediction"]), (200, &json!(2)), "{answer}");
+        let asked = test.calls().pop().unwrap();
+        let sent: Value = serde_json::from_str(asked.body["body"].as_str().unwrap()).unwrap();
+        assert_eq!(sent["inputs"]["feature2"], json!([3.5]));
+        assert_eq!(post_as(&test, "/api/v1/test-model", &other, &body).await.0, 404);
+        assert_eq!(post(&test, "/api/v1/test-model", &body).await.0, 401);
+        assert_eq!(post_as(&test, "/api/v1/test-model", &token, &json!({ "data": [1] })).await.0, 422);
+    }
+}

@@ -76,3 +76,58 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     };
     response::json(StatusCode::CREATED, &answer)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use testing::TestPlatform;
+
+    use crate::fixtures::{Field, form_as, model_file, post_as, register};
+
+    #[tokio::test]
+    async fn a_file_is_uploaded_by_itself_and_deployed_by_its_owner() {
+        let test = TestPlatform::start().await;
+        let (token, other) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let file = model_file("forest.onnx");
+        let asked = json!({ "file_name": "forest.onnx", "size_bytes": file.len() });
+        let (status, upload) = post_as(&test, "/api/v1/uploads", &token, &asked).await;
+        assert_eq!((status, &upload["method"]), (201, &json!("PUT")), "{upload}");
+        assert!(upload["upload_url"].as_str().unwrap().contains("X-Amz-Signature="));
+        let id = upload["upload_id"].as_str().unwrap();
+        let form: [Field<'_>; 1] = [("upload_id", None, id.as_bytes())];
+        let deploy = async |token: &str| form_as(&test, "/api/v1/deploy", token, &form, None).await;
+        let (status, answer, _) = deploy(&token).await;
+        assert!(status == 422 && answer["error"]["message"].as_str().unwrap().contains("not uploaded yet"), "{answer}");
+
+        let objects = test.platform.objects().unwrap();
+        objects.put(&format!("uploads/{id}"), file[..100].to_vec()).await.unwrap();
+        let (status, answer, _) = deploy(&token).await;
+        assert!(status == 422 && answer["error"]["message"].as_str().unwrap().contains("has 100 bytes"), "{answer}");
+
+        objects.put(&format!("uploads/{id}"), file).await.unwrap();
+        let (status, answer, _) = deploy(&other).await;
+        assert!(status == 422 && answer["error"]["message"].as_str().unwrap().contains("no such upload"), "{answer}");
+        let (status, answer, _) = deploy(&token).await;
+        assert_eq!((status, &answer["model_metadata"]["framework"]), (202, &json!("onnx")), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn name_and_size_are_checked() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        for (asked, field) in [
+            (json!({ "file_name": "", "size_bytes": 1 }), "file_name"),
+            (json!({ "file_name": "a/b.pkl", "size_bytes": 1 }), "file_name"),
+            (json!({ "file_name": "m.pkl", "size_bytes": 0 }), "size_bytes"),
+            (json!({ "file_name": "m.pkl", "size_bytes": -5 }), "size_bytes"),
+            (json!({ "file_name": "m.pkl", "size_bytes": 2_000_000_000_000u64 }), "size_bytes"),
+            (json!({ "file_name": "m.pkl" }), "size_bytes"),
+            (json!({ "file_name": 1, "size_bytes": 1 }), "file_name"),
+            (json!({ "file_name": "m.pkl", "size_bytes": 1, "size": 1 }), "size"),
+        ] {
+            let (status, answer) = post_as(&test, "/api/v1/uploads", &token, &asked).await;
+            assert_eq!((status, answer["error"]["details"]["field"].as_str()), (422, Some(field)), "{asked}: {answer}");
+        }
+    }
+}
