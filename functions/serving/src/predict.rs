@@ -105,7 +105,7 @@ mod tests {
             assert_eq!((status, answer["error"]["code"].as_str()), (expected, Some(code)), "{answer}");
             assert!(answer["error"]["message"].as_str().unwrap().contains("its own reason"), "{answer}");
         }
-        for wrong in [json!({}), json!({ "data": [1], "dta": 1 }), json!([1])] {
+        for wrong in [json!({}), json!({ "data": [1], "dta": 1 }), json!(1)] {
             assert_eq!(post_as(&test, &path, &token, &wrong).await.0, 422, "{wrong}");
         }
         for wrong in [json!(null), json!([]), json!("x"), json!([[1], [1, 2]]), json!([[[1]]])] {

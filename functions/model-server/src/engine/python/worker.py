@@ -532,8 +532,11 @@ def load_onnx(path):
 
     def probabilities(data):
         answer = session.run(likely[:1], feed(data))[0]
-        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
-            return [[row[label] for label in sorted(row)] for row in answer]
+        if isinstance(answer, list):
+            # One dictionary for each row, by label.
+            import numpy
+
+            return numpy.array([[row[label] for label in sorted(row)] for row in answer])
         return answer
 
     model = network("onnxruntime", session, predict)
