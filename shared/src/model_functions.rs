@@ -18,6 +18,9 @@ use crate::{Error, ErrorKind, Result};
 /// The alias that takes a deployment's traffic; its URL is the deployment's.
 pub const LIVE_ALIAS: &str = "live";
 
+/// The header with which a model's container is told on whose behalf it is asked.
+pub const CALLER_HEADER: &str = "x-serveml-caller";
+
 /// The deployed models' functions.
 #[derive(Debug, Clone)]
 pub struct ModelFunctions {
@@ -188,7 +191,23 @@ impl ModelFunctions {
         path: &str,
         body: Option<&Value>,
     ) -> Result<ModelResponse> {
-        let event = json!({
+        self.request_for(None, function_name, qualifier, method, path, body).await
+    }
+
+    /// As [`ModelFunctions::request`], on behalf of a caller: an opaque text that the model's log line repeats.
+    ///
+    /// # Errors
+    /// As [`ModelFunctions::request`].
+    pub async fn request_for(
+        &self,
+        caller: Option<&str>,
+        function_name: &str,
+        qualifier: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<ModelResponse> {
+        let mut event = json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
@@ -203,6 +222,9 @@ impl ModelFunctions {
             "body": body.map(Value::to_string),
             "isBase64Encoded": false,
         });
+        if let Some(caller) = caller {
+            event["headers"][CALLER_HEADER] = json!(caller);
+        }
         let request =
             self.client.invoke().function_name(function_name).qualifier(qualifier).invocation_type(InvocationType::RequestResponse);
         let output =
@@ -219,11 +241,52 @@ impl ModelFunctions {
         })
     }
 
-    /// Sets the most instances that a function may have at once; `None` leaves it to the account's own limit.
+    /// Sets how many instances of the live alias wait for requests at all times, and the most that there may be at once;
+    /// `None` leaves that to the account's own limit.
     ///
     /// # Errors
     /// `BadRequest` when the account cannot reserve so many; `Internal` when Lambda does not answer.
-    pub async fn limit_instances(&self, function_name: &str, most: Option<u32>) -> Result<()> {
+    pub async fn set_instances(&self, function_name: &str, least: u32, most: Option<u32>) -> Result<()> {
+        // Neither step may ask for more waiting instances than there may be: fewer of them first, more of them last.
+        let waiting = self.waiting_instances(function_name).await?;
+        if least < waiting {
+            self.keep_waiting(function_name, least).await?;
+        }
+        self.limit_instances(function_name, most).await?;
+        if least > waiting {
+            self.keep_waiting(function_name, least).await?;
+        }
+        Ok(())
+    }
+
+    async fn waiting_instances(&self, function_name: &str) -> Result<u32> {
+        let request = self.client.get_provisioned_concurrency_config().function_name(function_name).qualifier(LIVE_ALIAS);
+        match request.send().await {
+            Ok(output) => Ok(u32::try_from(output.requested_provisioned_concurrent_executions().unwrap_or_default()).unwrap_or_default()),
+            Err(error) if matches!(error.code(), Some("ProvisionedConcurrencyConfigNotFoundException" | "ResourceNotFoundException")) => {
+                Ok(0)
+            }
+            Err(error) => Err(failed("describing the model's waiting instances", error)),
+        }
+    }
+
+    async fn keep_waiting(&self, function_name: &str, least: u32) -> Result<()> {
+        let doing = "keeping instances of the model waiting (\"min_instances\")";
+        if least == 0 {
+            let request = self.client.delete_provisioned_concurrency_config().function_name(function_name).qualifier(LIVE_ALIAS);
+            return match request.send().await {
+                Ok(_) => Ok(()),
+                Err(error) if error.code() == Some("ProvisionedConcurrencyConfigNotFoundException") => Ok(()),
+                Err(error) => Err(failed(doing, error)),
+            };
+        }
+        let least = i32::try_from(least).unwrap_or(i32::MAX);
+        let request = self.client.put_provisioned_concurrency_config().function_name(function_name).qualifier(LIVE_ALIAS);
+        request.provisioned_concurrent_executions(least).send().await.map(drop).map_err(|error| failed(doing, error))
+    }
+
+    /// Sets the most instances that a function may have at once; `None` leaves it to the account's own limit.
+    async fn limit_instances(&self, function_name: &str, most: Option<u32>) -> Result<()> {
         match most {
             Some(most) => {
                 let most = i32::try_from(most).unwrap_or(i32::MAX);

@@ -89,6 +89,31 @@ impl Objects {
         }
     }
 
+    /// The bytes of an object from `start` to before `end`.
+    ///
+    /// # Errors
+    /// `Internal` when S3 does not answer or there is no such object.
+    pub async fn range(&self, key: &str, start: u64, end: u64) -> Result<Bytes> {
+        let range = format!("bytes={start}-{}", end.saturating_sub(1));
+        let output = self.client.get_object().bucket(&self.bucket).key(key).range(range).send().await;
+        let output = output.map_err(failed(format!("reading a part of s3://{}/{key}", self.bucket)))?;
+        let body = output.body.collect().await.map_err(|error| Error::internal(format!("reading {key}"), error))?;
+        Ok(body.into_bytes())
+    }
+
+    /// Copies an object within the bucket; `false` where there is none.
+    ///
+    /// # Errors
+    /// `Internal` when S3 does not copy it.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<bool> {
+        let request = self.client.copy_object().bucket(&self.bucket).key(to).copy_source(format!("{}/{from}", self.bucket));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("NoSuchKey") => Ok(false),
+            Err(error) => Err(failed(format!("copying s3://{}/{from}", self.bucket))(error)),
+        }
+    }
+
     /// The size of an object in bytes; `None` where there is none.
     ///
     /// # Errors
@@ -174,6 +199,16 @@ impl Objects {
     /// `Internal` when it cannot be signed.
     pub async fn presign_put(&self, key: &str, valid: Duration) -> Result<String> {
         let request = self.client.put_object().bucket(&self.bucket).key(key).presigned(presigning(valid)?).await;
+        Ok(request.map_err(failed(format!("signing a URL for {key}")))?.uri().to_owned())
+    }
+
+    /// A URL with which anyone may write an object of exactly that many bytes until it expires.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be signed.
+    pub async fn presign_sized_put(&self, key: &str, size: u64, valid: Duration) -> Result<String> {
+        let size = i64::try_from(size).map_err(|error| Error::internal("signing a URL", error))?;
+        let request = self.client.put_object().bucket(&self.bucket).key(key).content_length(size).presigned(presigning(valid)?).await;
         Ok(request.map_err(failed(format!("signing a URL for {key}")))?.uri().to_owned())
     }
 

@@ -42,7 +42,7 @@ impl StateMachines {
     fn machine(&self, kind: JobKind) -> Result<String> {
         self.config.get(match kind {
             JobKind::Training => config::TRAIN_STATE_MACHINE_ARN,
-            JobKind::Deployment => config::DEPLOY_STATE_MACHINE_ARN,
+            JobKind::Deployment | JobKind::Configuration => config::DEPLOY_STATE_MACHINE_ARN,
         })
     }
 
@@ -55,7 +55,11 @@ impl StateMachines {
     /// # Errors
     /// `Internal` when Step Functions does not take it.
     pub async fn start(&self, job: &Job) -> Result<()> {
-        let input = json!({ "job_id": job.id, "train": job.script.is_some() }).to_string();
+        let mut input = json!({ "job_id": job.id, "train": job.script.is_some() });
+        if job.kind == JobKind::Configuration {
+            input["configure"] = json!(true);
+        }
+        let input = input.to_string();
         let request = self.client.start_execution().state_machine_arn(self.machine(job.kind)?).name(job.execution_name()).input(input);
         match request.send().await {
             Ok(_) => Ok(()),

@@ -170,7 +170,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let mut deploy: DeployRequest = body::read(&request)?;
     let idempotency = Idempotency::of(&request, "mlops/deploy")?;
     let (model_name, replicas) = (std::mem::take(&mut deploy.model_name), deploy.replicas);
-    let submitted = submit::deployment(platform, model_name, replicas, deploy.source()?, idempotency.as_ref()).await?;
+    let submitted = submit::deployment(platform, &request.caller, model_name, replicas, deploy.source()?, idempotency.as_ref()).await?;
     let answer = response::json(StatusCode::ACCEPTED, &DeployAccepted::from(submitted.job))?;
     Ok(if submitted.replayed { replayed::mark(answer) } else { answer })
 }

@@ -59,12 +59,12 @@ pub async fn deployed(test: &TestPlatform, version: &ModelVersion) -> (Job, Depl
         store.move_job(&job.id, status, JobChange::default()).await.unwrap();
     }
     assert!(store.lease_deployment(&deployment.id, &job.id).await.unwrap());
-    let live = Live {
-        url: "http://localhost:21000".to_owned(),
-        model_version: version.version,
-        function_version: version.version.to_string(),
-        image_uri: "repository@sha256:0".to_owned(),
-    };
+    let live = Live::new(
+        Some("http://localhost:21000".to_owned()),
+        version.version,
+        version.version.to_string(),
+        "repository@sha256:0".to_owned(),
+    );
     let deployment = store.set_live(&deployment.id, &job.id, &live).await.unwrap();
     let change = JobChange { deployment_id: Some(deployment.id.clone()), deployment_url: deployment.url.clone(), ..JobChange::default() };
     let job = store.move_job(&job.id, JobStatus::Deployed, change).await.unwrap();

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 /// How many rows of a long example are shown.
 const ROWS: usize = 2;
 
+/// How many zeros an example of a tensor has at the most.
+const LARGEST_TENSOR: usize = 200_000;
+
 /// Example inputs: the model's own input example, else values of the types that its signature names, else zeros for as
 /// many features as it was fitted with. Null where nothing tells what it takes.
 pub fn inputs(example: Option<&Value>, signature: Option<&Value>, names: Option<&[String]>, features: Option<usize>) -> Value {
@@ -53,9 +56,17 @@ fn of_signature(fields: &[Value]) -> Option<Value> {
 fn of_tensor(fields: &[Value]) -> Option<Value> {
     let [tensor] = fields else { return None };
     let shape: Vec<i64> = tensor["tensor-spec"]["shape"].as_array()?.iter().filter_map(Value::as_i64).collect();
-    match shape.as_slice() {
-        [_, features @ 1..=10_000] => Some(json!([vec![0.0; usize::try_from(*features).ok()?]])),
-        _ => None,
+    let (_, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty())?;
+    // A length that may vary is 1 here.
+    let lengths: Vec<usize> = inner.iter().map(|length| usize::try_from(*length).unwrap_or(1)).collect();
+    let count = lengths.iter().try_fold(1usize, |count, length| count.checked_mul(*length))?;
+    (1..=LARGEST_TENSOR).contains(&count).then(|| json!([zeros(&lengths)]))
+}
+
+fn zeros(lengths: &[usize]) -> Value {
+    match lengths.split_first() {
+        None => json!(0.0),
+        Some((length, inner)) => vec![zeros(inner); *length].into(),
     }
 }
 

@@ -11,8 +11,16 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// # Errors
 /// `PayloadTooLarge`, else as [`Request::json`].
 pub fn read<T: DeserializeOwned>(request: &Request) -> Result<T> {
-    if request.body.len() > LONGEST_BODY {
-        let message = format!("the body has {} bytes; at most {LONGEST_BODY} are accepted", request.body.len());
+    read_up_to(request, LONGEST_BODY)
+}
+
+/// The body as JSON, if it has no more than `longest` bytes.
+///
+/// # Errors
+/// `PayloadTooLarge`, else as [`Request::json`].
+pub fn read_up_to<T: DeserializeOwned>(request: &Request, longest: usize) -> Result<T> {
+    if request.body.len() > longest {
+        let message = format!("the body has {} bytes; at most {longest} are accepted", request.body.len());
         return Err(Error::new(ErrorKind::PayloadTooLarge, message));
     }
     request.json()

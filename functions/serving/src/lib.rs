@@ -7,12 +7,26 @@ pub mod api_keys_list;
 pub mod auth_login;
 pub mod auth_me;
 pub mod auth_register;
+pub mod deploy;
+pub mod deployment_delete;
+pub mod deployment_get;
+pub mod deployment_logs;
+pub mod deployment_rollback;
+pub mod deployment_update;
+pub mod deployment_versions;
+pub mod deployments_list;
+pub mod predict;
+pub mod prediction;
 pub mod root;
+pub mod test_model;
+pub mod upload_create;
 pub mod views;
 
 mod body;
+mod deployment_id;
 #[cfg(test)]
 mod fixtures;
+mod form;
 mod limits;
 
 use shared::http::error_style;
@@ -31,6 +45,17 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(POST "/api/v1/api-keys" => api_key_create).limited(&limits::AUTHENTICATION),
         route!(GET "/api/v1/api-keys" => api_keys_list).limited(&limits::AUTHENTICATION),
         route!(DELETE "/api/v1/api-keys/{key_id}" => api_key_delete).limited(&limits::AUTHENTICATION),
+        route!(POST "/api/v1/uploads" => upload_create).limited(&limits::DEPLOYMENTS),
+        route!(POST "/api/v1/deploy" => deploy).limited(&limits::DEPLOYMENTS),
+        route!(GET "/api/v1/deployments" => deployments_list).access(Access::Optional).limited(&limits::DEPLOYMENTS),
+        route!(GET "/api/v1/deployments/{deployment_id}" => deployment_get).limited(&limits::DEPLOYMENTS),
+        route!(PATCH "/api/v1/deployments/{deployment_id}" => deployment_update).limited(&limits::DEPLOYMENTS),
+        route!(DELETE "/api/v1/deployments/{deployment_id}" => deployment_delete).limited(&limits::DEPLOYMENTS),
+        route!(GET "/api/v1/deployments/{deployment_id}/versions" => deployment_versions).limited(&limits::DEPLOYMENTS),
+        route!(POST "/api/v1/deployments/{deployment_id}/rollback" => deployment_rollback).limited(&limits::DEPLOYMENTS),
+        route!(GET "/api/v1/deployments/{deployment_id}/logs" => deployment_logs).limited(&limits::DEPLOYMENTS),
+        route!(POST "/api/v1/predict/{deployment_id}" => predict).limited(&limits::PREDICTIONS),
+        route!(POST "/api/v1/test-model" => test_model).limited(&limits::PREDICTIONS),
     ],
     tasks: &[],
     access: Access::User,
@@ -44,7 +69,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    tags((name = "Authentication", description = "Users, sessions, API keys")),
+    tags(
+        (name = "Authentication", description = "Users, sessions, API keys"),
+        (name = "Deployments", description = "From a model file to predictions; versions of it"),
+        (name = "Predictions", description = "One example, or many"),
+    ),
     paths(
         root::handle,
         auth_register::handle,
@@ -53,6 +82,17 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         api_key_create::handle,
         api_keys_list::handle,
         api_key_delete::handle,
+        upload_create::handle,
+        deploy::handle,
+        deployments_list::handle,
+        deployment_get::handle,
+        deployment_update::handle,
+        deployment_delete::handle,
+        deployment_versions::handle,
+        deployment_rollback::handle,
+        deployment_logs::handle,
+        predict::handle,
+        test_model::handle,
     )
 )]
 struct Document;

@@ -2,5 +2,11 @@
 
 use shared::domain::rate_limit::RateLimit;
 
+/// Deploying, listing, changing and deleting deployments.
+pub const DEPLOYMENTS: RateLimit = RateLimit { scope: "deployments", requests: 100, window_seconds: 3600 };
+
+/// Predictions.
+pub const PREDICTIONS: RateLimit = RateLimit { scope: "predictions", requests: 1000, window_seconds: 60 };
+
 /// Registering, logging in, and what concerns a user's own account.
 pub const AUTHENTICATION: RateLimit = RateLimit { scope: "authentication", requests: 10, window_seconds: 60 };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::deployment::{ConfigurationChange, ModelMetadata};
 use super::outcome::TrainingOutcome;
 use crate::Timestamp;
 
@@ -17,6 +18,8 @@ pub enum JobKind {
     Training,
     /// Brings a model version to a URL; trains it first where it comes as a script.
     Deployment,
+    /// Brings another configuration to a deployment: the same image, published anew.
+    Configuration,
 }
 
 impl JobKind {
@@ -25,6 +28,7 @@ impl JobKind {
         match self {
             JobKind::Training => "TRAINING",
             JobKind::Deployment => "DEPLOYMENT",
+            JobKind::Configuration => "CONFIGURATION",
         }
     }
 }
@@ -60,6 +64,7 @@ impl JobStatus {
         match kind {
             JobKind::Training => JobStatus::Queued,
             JobKind::Deployment => JobStatus::Training,
+            JobKind::Configuration => JobStatus::Deploying,
         }
     }
 
@@ -156,6 +161,14 @@ pub struct Job {
     pub ticket_hash: Option<String>,
     /// What the training program reported of the script's end.
     pub outcome: Option<TrainingOutcome>,
+    /// Who asked for it; absent when nobody in particular did.
+    pub owner: Option<String>,
+    /// What changes of what the deployment's function is given.
+    pub configuration: Option<ConfigurationChange>,
+    /// What is known of the model that is deployed.
+    pub model: Option<ModelMetadata>,
+    /// What the new version changes, in the words of who asked for it.
+    pub changes: Option<String>,
     /// The deployment that a deployment job serves.
     pub deployment_id: Option<String>,
     /// Where the deployed model answers; no slash at the end.
@@ -194,6 +207,10 @@ impl Job {
             token_hash: None,
             ticket_hash: None,
             outcome: None,
+            owner: None,
+            configuration: None,
+            model: None,
+            changes: None,
             deployment_id: None,
             deployment_url: None,
             image_uri: None,

@@ -18,4 +18,5 @@ pub mod run;
 pub mod script;
 pub mod search;
 pub mod tracking_rules;
+pub mod upload;
 pub mod user;

@@ -27,6 +27,7 @@ pub async fn cancel(platform: &Platform, kind: JobKind, id: &str) -> Result<Job>
     }?;
     if let Some(deployment_id) = &ended.deployment_id {
         store.release_deployment(deployment_id, &ended.id).await?;
+        super::failed_to_deploy(platform, &ended).await?;
     }
     tracing::info!(job_id = ended.id, "a job was cancelled");
     Ok(ended)

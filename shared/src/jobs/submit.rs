@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::deployment::Deployment;
 use crate::domain::job::{Job, JobKind, JobStatus, ScriptRun};
 use crate::domain::registered_model::{ModelVersion, VersionStatus};
 use crate::domain::{name, requirement, script};
+use crate::identity::Caller;
 use crate::objects::keys;
 use crate::store::idempotency::Idempotency;
 use crate::store::jobs::Created;
-use crate::{Error, Platform, Result};
+use crate::store::write::{ATTEMPTS, back_off};
+use crate::{Error, ErrorKind, Platform, Result, config};
 
 /// The shortest and the longest time that a script may be given, in seconds.
 pub const TIMEOUT_SECONDS: std::ops::RangeInclusive<i64> = 60..=3600;
@@ -73,18 +76,19 @@ pub async fn training(
 ) -> Result<Submitted> {
     name::check_model_name("model_name", &model_name)?;
     let (text, job) = with_script(Job::new(JobKind::Training, model_name), submitted)?;
-    submit(platform, job, Some(text), idempotency).await
+    submit(platform, job, Target::Nothing, Some(text), idempotency).await
 }
 
 /// Submits a deployment of `model_name`: of a version that is registered, or of one that a script trains first.
-/// `replicas` is the most instances that it may have at once.
+/// `replicas` is the most instances that it may have at once. The deployment is the caller's, if it is a new one.
 ///
 /// # Errors
 /// `Unprocessable`, naming the field, when something that the user gave cannot be; `NotFound` when there is no such
-/// version; `Conflict` when the version cannot be deployed, or the Idempotency-Key was used for another request;
+/// version; `Forbidden` when another user's deployment serves the model; `Conflict` when the version cannot be deployed, or the Idempotency-Key was used for another request;
 /// `Internal` when AWS does not answer.
 pub async fn deployment(
     platform: &Platform,
+    caller: &Caller,
     model_name: String,
     replicas: Option<i64>,
     source: DeploymentSource,
@@ -92,11 +96,13 @@ pub async fn deployment(
 ) -> Result<Submitted> {
     name::check_model_name("model_name", &model_name)?;
     let replicas = replicas.map(check_replicas).transpose()?;
-    let job = Job { replicas, ..Job::new(JobKind::Deployment, model_name) };
+    let owner = caller.user_id().map(str::to_owned);
+    let job = Job { replicas, owner, ..Job::new(JobKind::Deployment, model_name) };
     match source {
         DeploymentSource::Script(submitted) => {
             let (text, job) = with_script(job, submitted)?;
-            submit(platform, job, Some(text), idempotency).await
+            let target = target_of(platform, &job)?;
+            submit(platform, job, target, Some(text), idempotency).await
         }
         DeploymentSource::Version(version) => {
             // Asked again with its key, a deployment is told of even if its version was deleted since.
@@ -105,9 +111,36 @@ pub async fn deployment(
             }
             let version = deployable_version(platform, &job.model_name, &version).await?;
             let job = Job { model_version: Some(version.version), run_id: version.run_id, ..job };
-            submit(platform, job, None, idempotency).await
+            let target = target_of(platform, &job)?;
+            submit(platform, job, target, None, idempotency).await
         }
     }
+}
+
+/// The deployment of the job's model, which may have to be made.
+fn target_of(platform: &Platform, job: &Job) -> Result<Target> {
+    let prefix = platform.config.get(config::MODEL_FUNCTION_PREFIX)?;
+    Ok(Target::Model(Box::new(Deployment { owner: job.owner.clone(), ..Deployment::new(&job.model_name, &prefix) })))
+}
+
+/// What a job brings something to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// To no deployment.
+    Nothing,
+    /// To the deployment of its model; where there is none, this one is made.
+    Model(Box<Deployment>),
+    /// To the deployment of that id.
+    Deployment(String),
+}
+
+/// Submits a job that was put together elsewhere. It is its owner's.
+///
+/// # Errors
+/// `NotFound` when the target is not there; `Forbidden` when it is another user's; `Conflict` when the Idempotency-Key
+/// was used for another request; `Internal` when AWS does not answer.
+pub async fn job(platform: &Platform, job: Job, target: Target, idempotency: Option<&Idempotency>) -> Result<Submitted> {
+    submit(platform, job, target, None, idempotency).await
 }
 
 /// The registered version of that number, as the user wrote it.
@@ -180,14 +213,66 @@ fn inline_requirements(text: &str) -> Result<Vec<String>> {
     })
 }
 
-async fn submit(platform: &Platform, job: Job, script: Option<String>, idempotency: Option<&Idempotency>) -> Result<Submitted> {
+async fn submit(
+    platform: &Platform,
+    mut job: Job,
+    target: Target,
+    script: Option<String>,
+    idempotency: Option<&Idempotency>,
+) -> Result<Submitted> {
     if let Some(before) = submitted_before(platform, idempotency).await? {
         return Ok(before);
     }
-    if let Some(text) = script {
-        platform.objects()?.put(&keys::script(&job.id), text).await?;
+    if target == Target::Nothing {
+        keep_script(platform, &job, script).await?;
+        let created = platform.store()?.create_job(&job, idempotency).await?;
+        return started(platform, job, created).await;
     }
-    match platform.store()?.create_job(&job, idempotency).await? {
+    let (mut deployment, mut is_new) = found(platform, &job, &target).await?;
+    keep_script(platform, &job, script).await?;
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            back_off(attempt).await;
+            (deployment, is_new) = found(platform, &job, &target).await?;
+        }
+        job.deployment_id = Some(deployment.id.clone());
+        if let Some(created) = platform.store()?.create_deployment_job(&job, &deployment, is_new, idempotency).await? {
+            return started(platform, job, created).await;
+        }
+    }
+    Err(Error::new(ErrorKind::Unavailable, "Others change this deployment at this moment; try again."))
+}
+
+async fn keep_script(platform: &Platform, job: &Job, script: Option<String>) -> Result<()> {
+    match script {
+        Some(text) => platform.objects()?.put(&keys::script(&job.id), text).await,
+        None => Ok(()),
+    }
+}
+
+/// The deployment that a job is for, and whether it is yet to be made.
+async fn found(platform: &Platform, job: &Job, target: &Target) -> Result<(Deployment, bool)> {
+    let store = platform.store()?;
+    let (deployment, is_new) = match target {
+        Target::Nothing => return Err(Error::broken("a job without a target has no deployment")),
+        Target::Model(new) => match store.deployment_of_model(&job.model_name).await? {
+            Some(there) => (there, false),
+            None => (Deployment::clone(new), true),
+        },
+        Target::Deployment(id) => {
+            let there = store.deployment(id).await?;
+            (there.ok_or_else(|| Error::not_found(format!("Deployment {id} not found")))?, false)
+        }
+    };
+    if deployment.owner.is_some() && deployment.owner != job.owner {
+        let message = format!("{} is deployed by another user; deploy it under another model name.", job.model_name);
+        return Err(Error::new(ErrorKind::Forbidden, message));
+    }
+    Ok((deployment, is_new))
+}
+
+async fn started(platform: &Platform, job: Job, created: Created) -> Result<Submitted> {
+    match created {
         Created::New => {
             platform.state_machines().start(&job).await?;
             tracing::info!(job_id = job.id, model_name = job.model_name, kind = ?job.kind, "a job was submitted");
@@ -197,7 +282,11 @@ async fn submit(platform: &Platform, job: Job, script: Option<String>, idempoten
     }
 }
 
-async fn submitted_before(platform: &Platform, idempotency: Option<&Idempotency>) -> Result<Option<Submitted>> {
+/// What an earlier request with the same Idempotency-Key submitted, if one did.
+///
+/// # Errors
+/// `Conflict` when the key was used for another request; `Internal` when AWS does not answer.
+pub async fn submitted_before(platform: &Platform, idempotency: Option<&Idempotency>) -> Result<Option<Submitted>> {
     let Some(idempotency) = idempotency else { return Ok(None) };
     match platform.store()?.job_of_idempotency_key(idempotency).await? {
         Some(job) => start_again(platform, job).await.map(Some),

@@ -1,7 +1,7 @@
 //! Taking a deployment down: its function with the URL goes, then the deployment is forgotten. The job that made it keeps
 //! its history.
 
-use crate::domain::deployment::Deployment;
+use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::job::{Job, JobKind, JobStatus};
 use crate::{Error, Platform, Result};
 
@@ -63,11 +63,18 @@ async fn deployment_of(platform: &Platform, job: &Job) -> Result<Option<Deployme
 
 /// True when the deployment is this job's to take down; false when nothing of the job is served.
 fn is_to_go(job: &Job, deployment: &Deployment) -> Result<bool> {
-    match &deployment.live_job_id {
-        None => Ok(true),
-        Some(live) if *live == job.id => Ok(true),
-        Some(_) if job.status == JobStatus::Failed => Ok(false),
-        Some(live) => Err(Error::conflict(format!(
+    let under_way = matches!(deployment.status, DeploymentStatus::Building | DeploymentStatus::Updating);
+    let another = deployment.job_id.as_ref().filter(|latest| under_way && **latest != job.id);
+    match (&deployment.live_job_id, another) {
+        (None, None) => Ok(true),
+        (None, Some(_)) => Ok(false),
+        (Some(live), None) if *live == job.id => Ok(true),
+        (Some(live), Some(another)) if *live == job.id => Err(Error::conflict(format!(
+            "Deployment {another} is bringing another version of {} to this URL right now; cancel it, or wait for its end",
+            deployment.model_name
+        ))),
+        (Some(_), _) if job.status == JobStatus::Failed => Ok(false),
+        (Some(live), _) => Err(Error::conflict(format!(
             "The version that this job deployed was replaced: version {} is live now; to take the URL down, delete the deployment of \
              job {live}",
             deployment.live_model_version.unwrap_or_default()

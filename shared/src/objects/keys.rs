@@ -18,6 +18,11 @@ pub fn artifact(path: &str) -> String {
     format!("{ARTIFACT_ROOT}{path}")
 }
 
+/// A model file that was uploaded by itself.
+pub fn upload(id: &str) -> String {
+    format!("uploads/{id}")
+}
+
 /// A layer of an image, on its way from the build to the registry.
 pub fn layer(digest: &str) -> String {
     format!("layers/{}", digest.replace(':', "/"))

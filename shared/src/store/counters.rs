@@ -19,6 +19,8 @@ pub enum Counter {
     TrainingJobs,
     /// Deployment jobs ever made.
     DeploymentJobs,
+    /// Jobs that ever brought a configuration to a deployment.
+    ConfigurationJobs,
 }
 
 impl Counter {
@@ -28,6 +30,7 @@ impl Counter {
             Counter::ActiveExperiments => "ACTIVE_EXPERIMENTS",
             Counter::TrainingJobs => "TRAINING_JOBS",
             Counter::DeploymentJobs => "DEPLOYMENT_JOBS",
+            Counter::ConfigurationJobs => "CONFIGURATION_JOBS",
         };
         Key::new(format!("COUNTER#{name}"), "COUNTER")
     }

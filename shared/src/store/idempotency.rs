@@ -15,6 +15,7 @@ const LONGEST_KEY: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
     scope: &'static str,
+    user: String,
     key: String,
     request_hash: String,
 }
@@ -29,7 +30,7 @@ pub struct IdempotencyRecord {
 }
 
 impl Idempotency {
-    /// The key that a request carries, if it carries one. `scope` keeps routes apart.
+    /// The key that a request carries, if it carries one. `scope` keeps routes apart; users are kept apart too.
     ///
     /// # Errors
     /// `BadRequest` when the key is empty, too long or not printable.
@@ -40,11 +41,17 @@ impl Idempotency {
             return Err(Error::bad_request(format!("Idempotency-Key must have 1 to {LONGEST_KEY} printable characters")));
         }
         let request_hash = hex::encode(Sha256::digest(&request.body));
-        Ok(Some(Self { scope, key: key.to_owned(), request_hash }))
+        let user = request.caller.user_id().unwrap_or_default().to_owned();
+        Ok(Some(Self { scope, user, key: key.to_owned(), request_hash }))
+    }
+
+    /// The same key for a request whose content can be written in more than one way, such as a form's.
+    pub fn of_content(self, content: &[u8]) -> Self {
+        Self { request_hash: hex::encode(Sha256::digest(content)), ..self }
     }
 
     pub(crate) fn key(&self) -> Key {
-        Key::new(format!("IDEMPOTENCY#{}#{}", self.scope, self.key), "IDEMPOTENCY")
+        Key::new(format!("IDEMPOTENCY#{}#{}#{}", self.scope, self.user, self.key), "IDEMPOTENCY")
     }
 
     pub(crate) fn record(&self, job_id: &str) -> Result<NewItem> {

@@ -9,6 +9,7 @@ use super::keys::{Index, Key, sortable};
 use super::query::Query;
 use super::update::Update;
 use super::write::{NewItem, Outcome, Write};
+use crate::domain::deployment::ModelMetadata;
 use crate::domain::job::{Job, JobKind, JobStatus, Stage};
 use crate::domain::outcome::TrainingOutcome;
 use crate::paging::{Page, PageRequest};
@@ -59,6 +60,7 @@ fn counter(kind: JobKind) -> Counter {
     match kind {
         JobKind::Training => Counter::TrainingJobs,
         JobKind::Deployment => Counter::DeploymentJobs,
+        JobKind::Configuration => Counter::ConfigurationJobs,
     }
 }
 
@@ -68,30 +70,35 @@ impl Store {
     /// # Errors
     /// `Unprocessable` when the key was used for another request; `Internal` when DynamoDB does not answer.
     pub async fn create_job(&self, job: &Job, idempotency: Option<&Idempotency>) -> Result<Created> {
+        let created = self.create_job_and(job, idempotency, Vec::new()).await?;
+        created.ok_or_else(|| Error::broken(format!("job {} exists already", job.id)))
+    }
+
+    /// Makes a job, once for each Idempotency-Key, in one transaction with other writes. `None` when the conditions of
+    /// those do not hold.
+    pub(crate) async fn create_job_and(&self, job: &Job, idempotency: Option<&Idempotency>, also: Vec<Write>) -> Result<Option<Created>> {
         let new = NewItem::new(&key(&job.id), job)?
             .listed(Index::First, format!("JOBS#{}", job.kind.key()), &job.id)
             .listed(Index::Second, OPEN_JOBS, &job.id)
             .if_absent();
         let mut writes = vec![Write::Put(new), counter(job.kind).increase(1)?];
+        let record_at = writes.len();
         if let Some(idempotency) = idempotency {
             writes.push(Write::Put(idempotency.record(&job.id)?));
         }
-        match self.transact(writes).await? {
-            Outcome::Done(()) => Ok(Created::New),
-            Outcome::Refused(_) => {
-                let idempotency = idempotency.ok_or_else(|| Error::broken(format!("job {} exists already", job.id)))?;
-                let record: IdempotencyRecord = self.get(&idempotency.key()).await?.ok_or_else(|| {
-                    Error::new(
-                        crate::ErrorKind::Unavailable,
-                        "The first request with this Idempotency-Key is still being answered; try again.",
-                    )
-                })?;
-                idempotency.check(&record)?;
-                let job = self.job(&record.job_id).await?;
-                let job = job.ok_or_else(|| Error::broken(format!("job {} of an idempotency record is gone", record.job_id)))?;
-                Ok(Created::Before(Box::new(job)))
-            }
-        }
+        writes.extend(also);
+        let refused = match self.transact(writes).await? {
+            Outcome::Done(()) => return Ok(Some(Created::New)),
+            Outcome::Refused(refused) => refused,
+        };
+        let Some(idempotency) = idempotency.filter(|_| refused.contains(&record_at)) else { return Ok(None) };
+        let record: IdempotencyRecord = self.get(&idempotency.key()).await?.ok_or_else(|| {
+            Error::new(crate::ErrorKind::Unavailable, "The first request with this Idempotency-Key is still being answered; try again.")
+        })?;
+        idempotency.check(&record)?;
+        let job = self.job(&record.job_id).await?;
+        let job = job.ok_or_else(|| Error::broken(format!("job {} of an idempotency record is gone", record.job_id)))?;
+        Ok(Some(Created::Before(Box::new(job))))
     }
 
     /// The job that an earlier request with this Idempotency-Key made, if there was one.
@@ -194,6 +201,7 @@ impl Store {
         let status = match job.kind {
             JobKind::Training => JobStatus::Running,
             JobKind::Deployment => JobStatus::Training,
+            JobKind::Configuration => return Err(Error::conflict(format!("Job {id} trains nothing"))),
         };
         let update = Update::new(key(id))
             .if_exists()
@@ -252,6 +260,15 @@ impl Store {
     /// `Internal` when DynamoDB does not answer.
     pub async fn set_outcome(&self, id: &str, outcome: &TrainingOutcome) -> Result<()> {
         let update = Update::new(key(id)).if_exists().set("outcome", outcome)?;
+        self.update::<serde::de::IgnoredAny>(update).await.map(drop)
+    }
+
+    /// Keeps what is known of the model that a job deploys.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn set_job_model(&self, id: &str, model: &ModelMetadata) -> Result<()> {
+        let update = Update::new(key(id)).if_exists().set("model", model)?;
         self.update::<serde::de::IgnoredAny>(update).await.map(drop)
     }
 

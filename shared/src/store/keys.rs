@@ -9,10 +9,13 @@
 //! | finish_training | the runs that a job's script made | `pk = JOB#<id>`, `sk` begins with `RUN#` |
 //! | job lists | jobs of a kind, newest first | `gsi1`: `JOBS#<kind>`, by id (ids sort by time) |
 //! | reconcile_jobs | jobs that have not ended | `gsi2`: `OPEN_JOBS`, by id; only open jobs carry it |
-//! | routes with an Idempotency-Key | what the key started | `pk = IDEMPOTENCY#<scope>#<key>`, `sk = IDEMPOTENCY` |
+//! | routes with an Idempotency-Key | what the key started | `pk = IDEMPOTENCY#<scope>#<user id, if any>#<key>`, `sk = IDEMPOTENCY` |
+//! | deploy by upload_id | an upload of a model file | `pk = UPLOAD#<id>`, `sk = UPLOAD` |
 //! | deploy tasks, inference | the deployment of a model | `pk = MODEL#<name>`, `sk = ENDPOINT`, which names it |
 //! | every view | a deployment | `pk = DEPLOYMENT#<id>`, `sk = DEPLOYMENT` |
-//! | deployment lists | deployments, newest first | `gsi1`: `DEPLOYMENTS`, by id |
+//! | deployment lists | a user's deployments (or nobody's in particular), newest first | `gsi1`: `DEPLOYMENTS#<user id or anyone>`, by id |
+//! | deployment lists | those that were deleted | `gsi1`: `DELETED_DEPLOYMENTS#<user id or anyone>`, by id |
+//! | versions, rollback, delete | a deployment's versions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `VERSION#` |
 //! | model_log, logs views | a deployment's predictions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `PREDICTION#` |
 //! | model_log, metrics views | a deployment's counters by minute | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
@@ -21,7 +24,7 @@
 //! | finish_training | the version that a job registered | `pk = JOB#<id>`, `sk = VERSION` |
 //! | every writer of long texts | a text too long for its item, by its hash | the item's own `pk`, `sk = VALUE#<hash>` |
 //! | register, users' views | a user | `pk = USER#<id>`, `sk = USER` |
-//! | me | a user's totals | `pk = USER#<id>`, `sk = TOTALS` |
+//! | me, deployment lists | a user's totals, and those of `anyone` | `pk = USER#<id>`, `sk = TOTALS` |
 //! | register, login | the user of an address, of a username | `pk = USER_EMAIL#<address>`, `USER_NAME#<name>` |
 //! | every route | the owner of an API key | `pk = API_KEY#<hash>`, `sk = API_KEY` |
 //! | api_keys routes | a user's API keys | `pk = USER#<id>`, `sk` begins with `API_KEY#` |

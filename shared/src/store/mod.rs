@@ -22,6 +22,7 @@ pub(crate) mod run_metrics;
 pub mod runs;
 pub mod search;
 pub mod update;
+pub mod uploads;
 pub mod users;
 pub(crate) mod values;
 pub mod write;

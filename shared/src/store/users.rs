@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::keys::Key;
+use super::update::Update;
 use super::write::{NewItem, Outcome, Write};
 use crate::domain::user::{User, canonical_email};
 use crate::identity::session::SigningKey;
@@ -31,6 +32,14 @@ pub struct UserTotals {
 
 fn totals_key(id: &str) -> Key {
     Key::new(format!("USER#{id}"), "TOTALS")
+}
+
+/// Under which name is counted what nobody in particular made; no user has such an id.
+const ANYONE: &str = "anyone";
+
+/// The write that counts a deployment more, or less, of a user, or of nobody in particular.
+pub(crate) fn count_deployments(owner: Option<&str>, amount: i64) -> Result<Write> {
+    Ok(Write::Update(Update::new(totals_key(owner.unwrap_or(ANYONE))).add("deployments", amount)?))
 }
 
 fn key(id: &str) -> Key {
@@ -94,7 +103,15 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn user_totals(&self, id: &str) -> Result<UserTotals> {
-        Ok(self.get(&totals_key(id)).await?.unwrap_or_default())
+        self.owner_totals(Some(id)).await
+    }
+
+    /// What a user has done in all, or nobody in particular.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn owner_totals(&self, owner: Option<&str>) -> Result<UserTotals> {
+        Ok(self.get(&totals_key(owner.unwrap_or(ANYONE))).await?.unwrap_or_default())
     }
 
     /// The key that signs session tokens; `None` as long as nobody has registered.

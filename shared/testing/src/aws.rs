@@ -27,9 +27,13 @@ pub struct Call {
     pub body: Value,
 }
 
+/// What calls of an operation are answered with, by a part of the operation's name.
+type Answers = Arc<Mutex<Vec<(String, Value)>>>;
+
 pub struct Aws {
     pub address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
+    answers: Answers,
     _folder: tempfile::TempDir,
 }
 
@@ -39,6 +43,7 @@ struct Services {
     client: reqwest::Client,
     objects: S3Service,
     calls: Arc<Mutex<Vec<Call>>>,
+    answers: Answers,
 }
 
 impl Aws {
@@ -55,15 +60,26 @@ impl Aws {
         objects.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
 
         let calls = Arc::default();
+        let answers = Answers::default();
         // Every client of this kind needs one, even for plain HTTP. The second installation is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy();
-        let services = Services { tables, client: client.build().unwrap(), objects: objects.build(), calls: Arc::clone(&calls) };
+        let services = Services {
+            tables,
+            client: client.build().unwrap(),
+            objects: objects.build(),
+            calls: Arc::clone(&calls),
+            answers: Arc::clone(&answers),
+        };
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().fallback(answer).with_state(services);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, calls, _folder: folder }
+        Self { address, calls, answers, _folder: folder }
+    }
+
+    pub fn answer_with(&self, operation: &str, body: Value) {
+        self.answers.lock().unwrap().push((operation.to_owned(), body));
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -105,7 +121,9 @@ async fn answer(State(services): State<Services>, request: Request) -> Response 
     let target = parts.headers.get("x-amz-target").map(|value| value.to_str().unwrap().rsplit('.').next().unwrap().to_owned());
     let operation = target.unwrap_or_else(|| format!("{} {}", parts.method, parts.uri.path()));
     let call = Call { service, operation, body: serde_json::from_slice(&body).unwrap_or(Value::Null) };
-    let answer = worked(&call, &parts.method);
+    let prepared =
+        services.answers.lock().unwrap().iter().rev().find(|(part, _)| call.operation.contains(part)).map(|(_, body)| body.clone());
+    let answer = prepared.map_or_else(|| worked(&call, &parts.method), |body| axum::Json(body).into_response());
     services.calls.lock().unwrap().push(call);
     answer
 }

@@ -28,6 +28,9 @@ const VALUES: &[(config::Variable, &str)] = &[
     (config::TRAIN_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:train"),
     (config::DEPLOY_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:deploy"),
     (config::MODEL_FUNCTION_PREFIX, "serveml-model-"),
+    (config::REPOSITORY_NAME, "repository"),
+    (config::MODEL_MEMORY_MB, "2048"),
+    (config::MODEL_TIMEOUT_SECONDS, "60"),
     (config::AUTHENTICATION, "documented"),
     (config::REGISTRATION, "open"),
 ];
@@ -53,6 +56,11 @@ impl TestPlatform {
     /// The calls that were made so far of services other than DynamoDB and S3.
     pub fn calls(&self) -> Vec<Call> {
         self.aws.calls()
+    }
+
+    /// Lets calls of other services, whose operation's name has this part, be answered with a body from here on.
+    pub fn answer_with(&self, operation: &str, body: Value) {
+        self.aws.answer_with(operation, body);
     }
 
     /// Sends a request through a function set's routes as API Gateway and Lambda would; errors are rendered in its style.

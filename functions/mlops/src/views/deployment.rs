@@ -8,8 +8,8 @@ use shared::domain::job::{Job, JobStatus};
 use shared::{Platform, Result, Timestamp};
 use utoipa::ToSchema;
 
-use super::logs;
 use super::stage::{StageView, stages};
+use shared::jobs::output;
 
 /// Where a deployment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -136,7 +136,7 @@ impl DeploymentView {
         let store = platform.store()?;
         let ids = job.deployment_id.iter().cloned().collect();
         let (output, deployments) = tokio::try_join!(store.job_logs(&job.id), store.deployments_by_id(ids))?;
-        Ok(Self { logs: Some(logs::fit(output)), ..Self::new(job, &deployments) })
+        Ok(Self { logs: Some(output::fit(output)), ..Self::new(job, &deployments) })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Shapes that several routes answer with.
 
 pub mod deployment;
-pub mod logs;
 pub mod model;
 pub mod problem;
 pub mod stage;

@@ -5,8 +5,8 @@ use shared::domain::job::{Job, JobStatus};
 use shared::{Platform, Result, Timestamp};
 use utoipa::ToSchema;
 
-use super::logs;
 use super::stage::{StageView, stages};
+use shared::jobs::output;
 
 /// Where a training is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -105,6 +105,6 @@ impl TrainingJobView {
     /// `Internal` when DynamoDB does not answer.
     pub async fn with_logs(platform: &Platform, job: Job) -> Result<Self> {
         let output = platform.store()?.job_logs(&job.id).await?;
-        Ok(Self { logs: Some(logs::fit(output)), ..Self::new(job) })
+        Ok(Self { logs: Some(output::fit(output)), ..Self::new(job) })
     }
 }

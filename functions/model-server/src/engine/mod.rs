@@ -69,6 +69,8 @@ pub enum Form {
     List,
     /// Whatever its signature says.
     Pyfunc,
+    /// One array of any number of dimensions.
+    Tensor,
 }
 
 /// What an engine knows of its model once that is loaded.
@@ -85,6 +87,8 @@ pub struct Ready {
     pub names: Option<Vec<String>>,
     /// The number of features.
     pub features: Option<usize>,
+    /// The shape of the one array that it takes, the rows first; -1 is any length.
+    pub shape: Option<Vec<i64>>,
     /// A classifier's labels, in the order of its probabilities.
     pub classes: Option<Value>,
     /// Whether it gives probabilities.

@@ -25,6 +25,13 @@ pub fn bind(inputs: Inputs, signature: &Signature, ready: &Ready) -> Result<Batc
     if let (Signature::Tensors(tensors), Form::Pyfunc) = (signature, ready.form) {
         return arrays(inputs, tensors);
     }
+    if ready.form == Form::Tensor {
+        let shape = ready.shape.clone().unwrap_or_default();
+        return match signature {
+            Signature::Tensors(tensors) => arrays(inputs, tensors),
+            _ => arrays(inputs, &[signature::Tensor { name: None, dtype: "float64".to_owned(), kind: Type::Double, shape }]),
+        };
+    }
     let expected = Expected::of(signature, ready);
     if ready.form == Form::Matrix
         && let Inputs::Rows { width, cells } = inputs
@@ -485,8 +492,10 @@ fn array(spec: &signature::Tensor, mut shape: Vec<usize>, cells: &Column) -> Res
         shape.push(width);
         flat = inner;
     }
-    let fits = shape.len() == spec.shape.len()
-        && shape.iter().zip(&spec.shape).all(|(found, wanted)| *wanted < 0 || i64::try_from(*found) == Ok(*wanted));
+    // A model that tells no shape takes what its own code takes.
+    let fits = spec.shape.is_empty()
+        || shape.len() == spec.shape.len()
+            && shape.iter().zip(&spec.shape).all(|(found, wanted)| *wanted < 0 || i64::try_from(*found) == Ok(*wanted));
     if !fits {
         return Err(Failure::unfit(format!(
             "The array '{name}' has the shape {shape:?}; the model expects {:?} (-1 is any length).",

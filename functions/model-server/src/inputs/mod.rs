@@ -7,7 +7,7 @@ pub mod column;
 pub mod request;
 
 pub use batch::{Batch, Data, FrameColumn, Numbers, Tensor};
-pub use request::{Inputs, Request};
+pub use request::{Inputs, Probabilities, Request};
 
 /// The most rows of one request.
 pub const ROW_LIMIT: usize = 100_000;

@@ -19,7 +19,19 @@ pub struct Request {
     /// The version that the caller means to reach; a number is taken for its text.
     pub model_version: Option<String>,
     /// Whether the answer holds probabilities.
-    pub return_probabilities: bool,
+    pub return_probabilities: Probabilities,
+}
+
+/// Whether an answer holds probabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Probabilities {
+    /// It does not.
+    #[default]
+    No,
+    /// It does; a model without them refuses the request.
+    Yes,
+    /// It does where the model gives any.
+    IfAvailable,
 }
 
 /// The inputs' form.
@@ -127,10 +139,11 @@ impl<'de> Visitor<'de> for Body<'_> {
                 "model_version" => request.model_version = name(context, &key, entries.next_value()?)?,
                 "return_probabilities" => {
                     request.return_probabilities = match entries.next_value()? {
-                        Value::Bool(value) => value,
-                        Value::Null => false,
+                        Value::Bool(true) => Probabilities::Yes,
+                        Value::Bool(false) | Value::Null => Probabilities::No,
+                        Value::String(text) if text == "if_available" => Probabilities::IfAvailable,
                         other => {
-                            let detail = format!("\"return_probabilities\" is true or false, not {}.", shown(&other));
+                            let detail = format!("\"return_probabilities\" is true or false, or \"if_available\", not {}.", shown(&other));
                             return Err(context.refuse(Failure::unfit(detail)));
                         }
                     }
@@ -559,7 +572,7 @@ mod tests {
     fn the_documents_other_fields_are_read() {
         let request = parse(br#"{"model_name": "m", "model_version": 1, "inputs": [[1]], "return_probabilities": true}"#).unwrap();
         assert_eq!((request.model_name.as_deref(), request.model_version.as_deref()), (Some("m"), Some("1")));
-        assert!(request.return_probabilities);
+        assert_eq!(request.return_probabilities, Probabilities::Yes);
     }
 
     #[test]

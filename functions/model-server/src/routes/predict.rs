@@ -5,7 +5,7 @@ use crate::{
     deadline::deadline,
     engine::Problem,
     error::Failure,
-    inputs::{Batch, Request, bind, request},
+    inputs::{Batch, Probabilities, Request, bind, request},
     log::Prediction,
 };
 use axum::{
@@ -77,10 +77,11 @@ async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Pre
     let ready = ready.map_err(|problem| failure(problem, None))?;
     let began = Instant::now();
     let Request { inputs, return_probabilities, .. } = parsed;
-    if return_probabilities && !ready.probabilities {
+    if return_probabilities == Probabilities::Yes && !ready.probabilities {
         return Err(Failure::bad("This model gives no probabilities; leave out \"return_probabilities\"."));
     }
     let served = Arc::clone(&app.served);
+    let return_probabilities = return_probabilities != Probabilities::No && ready.probabilities;
     let batch = Arc::new(aside(large, move || bind::bind(inputs, &served.signature, &ready)).await?);
     prediction.batch = Some(Arc::clone(&batch));
     let outputs = app.engine.predict(Arc::clone(&batch), return_probabilities, deadline).await;

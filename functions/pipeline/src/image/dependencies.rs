@@ -8,6 +8,7 @@
 use pep508_rs::{Requirement, VersionOrUrl};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use shared::model_files::FLAVOR;
 
 use super::{BUILDER_FORMAT, ImageError, requirement};
 
@@ -31,6 +32,10 @@ pub enum Loader {
 ///
 /// `flavors` is the `flavors` mapping of the model's `MLmodel` file; `mlflow_version` its field of that name.
 pub fn loader(flavors: &Value, mlflow_version: Option<&str>) -> Loader {
+    if let Some(file) = flavors.get(FLAVOR) {
+        let packages = file["packages"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        return Loader::Direct(packages.map(str::to_owned).collect());
+    }
     let module = flavors["python_function"]["loader_module"].as_str();
     let direct = DIRECT_FLAVORS
         .into_iter()

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
+use shared::model_files::FLAVOR;
 use shared::{Error, Result};
 
 const LARGEST_DESCRIPTION: u64 = 4 * 1024 * 1024;
@@ -39,8 +40,18 @@ impl ModelDescription {
         Ok(Self { flavors: description["flavors"].clone(), mlflow_version: description["mlflow_version"].as_str().map(str::to_owned) })
     }
 
-    /// The framework in a word: the flavor that is not `python_function`.
+    /// The class of the model, without its module, where its flavor tells it.
+    pub fn model_type(&self) -> Option<String> {
+        let flavors = self.flavors.as_object()?;
+        let class = flavors.values().find_map(|flavor| flavor["model_class"].as_str())?;
+        class.rsplit('.').next().map(str::to_owned)
+    }
+
+    /// The framework in a word: the one that a model file's flavor names, else the flavor that is not `python_function`.
     pub fn framework(&self) -> String {
+        if let Some(framework) = self.flavors[FLAVOR]["framework"].as_str() {
+            return framework.to_owned();
+        }
         let flavors = self.flavors.as_object();
         let named = flavors.and_then(|flavors| flavors.keys().find(|name| *name != "python_function"));
         named.map_or_else(|| "python_function".to_owned(), Clone::clone)

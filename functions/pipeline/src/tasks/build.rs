@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use shared::domain::deployment::ModelMetadata;
 use shared::domain::image::{ImagePlan, Layer};
 use shared::domain::job::{Job, JobStatus};
 use shared::domain::registered_model::ModelVersion;
@@ -26,6 +27,9 @@ use crate::repository::Repository;
 pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     let store = platform.store()?;
     let job = store.move_job(&event.job_id, JobStatus::Building, JobChange::default()).await?;
+    if let Some(deployment_id) = &job.deployment_id {
+        store.begin_building(deployment_id, &job.id).await?;
+    }
     let number = super::model_version(&job)?;
     let version = store.model_version(&job.model_name, number).await?;
     let version = version.ok_or_else(|| Error::bad_request(format!("Model {} version {number} was deleted", job.model_name)))?;
@@ -42,6 +46,15 @@ async fn plan(platform: &Platform, repository: &Repository, job: &Job, version: 
     let folder = work.join("model");
     let model_bytes = model_files::download(platform, version, &folder).await?;
     let description = ModelDescription::read(&folder)?;
+    if job.model.is_none() {
+        let model = ModelMetadata {
+            framework: Some(description.framework()),
+            model_type: description.model_type(),
+            size_bytes: Some(model_bytes),
+            ..ModelMetadata::default()
+        };
+        platform.store()?.set_job_model(&job.id, &model).await?;
+    }
 
     let started = Timestamp::now();
     let (server, _) = server_layer::ensure(platform, repository, work).await?;

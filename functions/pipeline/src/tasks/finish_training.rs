@@ -47,6 +47,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Trained> {
     let status = match job.kind {
         JobKind::Training => JobStatus::Completed,
         JobKind::Deployment => JobStatus::Training,
+        JobKind::Configuration => return Err(Error::broken(format!("job {} trains nothing", job.id))),
     };
     let change = JobChange { run_id: version.run_id.clone(), model_version: Some(version.version), ..JobChange::default() };
     platform.store()?.move_job(&job.id, status, change).await?;

@@ -14,8 +14,8 @@ pub mod train;
 pub mod verify_version;
 
 use serde::{Deserialize, Serialize};
-use shared::domain::deployment::Deployment;
-use shared::domain::job::Job;
+use shared::domain::deployment::{Configuration, Deployment};
+use shared::domain::job::{Job, JobKind};
 use shared::{Error, Platform, Result};
 
 /// The event of a task that works on a job.
@@ -33,6 +33,26 @@ async fn job(platform: &Platform, id: &str) -> Result<Job> {
 /// The model version that a job deploys.
 fn model_version(job: &Job) -> Result<u64> {
     job.model_version.ok_or_else(|| Error::broken(format!("job {} has no model version to deploy", job.id)))
+}
+
+/// What a job gives the deployment's function: what the deployment has with the job's change, else with its bound on the
+/// instances. The deployment is one that was read while the job holds it.
+fn configuration(job: &Job, deployment: &Deployment) -> Configuration {
+    match &job.configuration {
+        Some(change) => change.apply(deployment.configuration),
+        None => Configuration { max_instances: job.replicas, ..deployment.configuration },
+    }
+}
+
+/// The image and the model version that a job brings to the deployment: for a new configuration those that are live.
+fn served(job: &Job, deployment: &Deployment) -> Result<(String, u64)> {
+    let (image_uri, model_version) = match job.kind {
+        JobKind::Configuration => (&deployment.live_image_uri, deployment.live_model_version),
+        _ => (&job.image_uri, job.model_version),
+    };
+    let image_uri = image_uri.clone().ok_or_else(|| Error::broken(format!("job {} has no image to deploy", job.id)))?;
+    let model_version = model_version.ok_or_else(|| Error::broken(format!("job {} has no model version to deploy", job.id)))?;
+    Ok((image_uri, model_version))
 }
 
 /// The deployment that a job serves.

@@ -47,10 +47,11 @@ pub async fn perform(platform: &Platform, event: FailedJob) -> Result<JobEvent> 
 /// `Internal` when the table does not answer.
 pub async fn fail(platform: &Platform, job: &Job, reason: String) -> Result<()> {
     let store = platform.store()?;
+    let mut ended = job.clone();
     if !job.status.is_final() {
         let change = JobChange { error: Some(reason), ..JobChange::default() };
         match store.move_job(&job.id, JobStatus::Failed, change).await {
-            Ok(_) => {}
+            Ok(failed) => ended = failed,
             // It ended meanwhile, and how is known.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 tracing::info!(job_id = job.id, "the job has ended already");
@@ -60,6 +61,7 @@ pub async fn fail(platform: &Platform, job: &Job, reason: String) -> Result<()> 
     }
     if let Some(deployment_id) = &job.deployment_id {
         store.release_deployment(deployment_id, &job.id).await?;
+        shared::jobs::failed_to_deploy(platform, &ended).await?;
     }
     Ok(())
 }

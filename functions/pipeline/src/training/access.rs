@@ -24,10 +24,11 @@ pub async fn training_job(platform: &Platform, request: &Request) -> Result<Job>
 /// `Conflict` when it has not begun, is past it or has ended.
 pub fn require_training(job: &Job) -> Result<()> {
     let trains = match job.kind {
-        JobKind::Training => JobStatus::Running,
-        JobKind::Deployment => JobStatus::Training,
+        JobKind::Training => Some(JobStatus::Running),
+        JobKind::Deployment => Some(JobStatus::Training),
+        JobKind::Configuration => None,
     };
-    if job.status == trains {
+    if Some(job.status) == trains {
         return Ok(());
     }
     Err(Error::conflict(format!("Job {} is not in its training (it is {:?}).", job.id, job.status)))

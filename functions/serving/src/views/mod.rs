@@ -1,4 +1,5 @@
 //! What answers look like.
 
+pub mod deployment;
 pub mod problem;
 pub mod user;

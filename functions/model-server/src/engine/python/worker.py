@@ -211,6 +211,7 @@ class Model:
         self.form = "matrix"
         self.names = None
         self.features = None
+        self.shape = None
         self.classes = None
         self.independent_rows = False
         self.jobs = []
@@ -248,7 +249,13 @@ def scan(path):
         return at >= 0 and data[at + 20 : at + 21] != b"]"
 
 
+# How a model that came as a single file was saved, where its file holds a network: it takes arrays and needs no table.
+NETWORKS = ("torch_script", "torch_pickle_module", "torch_state", "keras_archive", "keras_hdf5", "onnx")
+
+
 def choose_loader(flavors):
+    if "model_file" in flavors:
+        return "model_file"
     loader = (flavors.get("python_function") or {}).get("loader_module")
     for name in ("sklearn", "xgboost", "lightgbm"):
         if name in flavors and loader in (None, f"mlflow.{name}"):
@@ -265,16 +272,21 @@ def load(order):
     if code:
         sys.path.insert(0, os.path.join(folder, code))
     hidden = []
-    if order.get("cheap") and loader != "pyfunc":
+    if order.get("cheap") and loader != "pyfunc" and flavor.get("format") not in NETWORKS:
         data = flavor.get("pickled_model") or flavor.get("data")
         if data and not code and not order["text"] and not scan(os.path.join(folder, data)):
             hidden.append(WithoutPandas)
         sys.meta_path.insert(0, LateStatistics())
     sys.meta_path[:0] = hidden
     try:
-        model = {"sklearn": load_sklearn, "xgboost": load_xgboost, "lightgbm": load_lightgbm, "pyfunc": load_pyfunc}[loader](
-            folder, flavor, flavors
-        )
+        loaders = {
+            "model_file": load_model_file,
+            "sklearn": load_sklearn,
+            "xgboost": load_xgboost,
+            "lightgbm": load_lightgbm,
+            "pyfunc": load_pyfunc,
+        }
+        model = loaders[loader](folder, flavor, flavors)
     finally:
         for finder in hidden:
             sys.meta_path.remove(finder)
@@ -303,24 +315,7 @@ def load_xgboost(folder, flavor, flavors):
     subject = named_class(kind)()
     subject.load_model(os.path.join(folder, flavor["data"]))
     if isinstance(subject, xgboost.Booster):
-        names, types = subject.feature_names, subject.feature_types
-        categorical = bool(types) and "c" in types
-
-        def predict(data):
-            if categorical:
-                return subject.predict(xgboost.DMatrix(data, enable_categorical=True))
-            if hasattr(data, "columns"):
-                return subject.predict(xgboost.DMatrix(data))
-            return subject.predict(xgboost.DMatrix(data, feature_names=names, feature_types=types))
-
-        config = json.loads(subject.save_config())
-        objective = config["learner"]["objective"]["name"]
-        model = Model("xgboost (Booster)", subject, predict, booster_probabilities(objective, predict))
-        model.names = names
-        model.features = subject.num_features()
-        model.independent_rows = config["learner"]["gradient_booster"]["name"] in ("gbtree", "dart")
-        model.form = "frame" if categorical else "matrix"
-        return model
+        return xgboost_booster(subject)
     model = Model(f"xgboost ({kind.rpartition('.')[2]})", subject, subject.predict, getattr(subject, "predict_proba", None))
     booster = subject.get_booster()
     model.names = booster.feature_names
@@ -328,6 +323,29 @@ def load_xgboost(folder, flavor, flavors):
     model.independent_rows = subject.get_xgb_params().get("booster") in (None, "gbtree", "dart")
     if booster.feature_types and "c" in booster.feature_types:
         model.form = "frame"
+    return model
+
+
+def xgboost_booster(subject):
+    import xgboost
+
+    names, types = subject.feature_names, subject.feature_types
+    categorical = bool(types) and "c" in types
+
+    def predict(data):
+        if categorical:
+            return subject.predict(xgboost.DMatrix(data, enable_categorical=True))
+        if hasattr(data, "columns"):
+            return subject.predict(xgboost.DMatrix(data))
+        return subject.predict(xgboost.DMatrix(data, feature_names=names, feature_types=types))
+
+    config = json.loads(subject.save_config())
+    objective = config["learner"]["objective"]["name"]
+    model = Model("xgboost (Booster)", subject, predict, booster_probabilities(objective, predict))
+    model.names = names
+    model.features = subject.num_features()
+    model.independent_rows = config["learner"]["gradient_booster"]["name"] in ("gbtree", "dart")
+    model.form = "frame" if categorical else "matrix"
     return model
 
 
@@ -368,6 +386,177 @@ def load_pyfunc(folder, flavor, flavors):
     subject = mlflow.pyfunc.load_model(os.path.realpath(folder))
     model = Model("pyfunc", subject, subject.predict, None)
     model.form = "pyfunc"
+    return model
+
+
+# --- A model that came as a single file -------------------------------------------------------------------------------------------
+
+
+def load_model_file(folder, flavor, flavors):
+    path = os.path.join(folder, flavor["data"])
+    kinds = {
+        "pickle": load_pickled_file,
+        "joblib": load_joblib_file,
+        "torch_script": load_torch_script,
+        "torch_pickle_module": load_torch_module,
+        "keras_archive": load_keras,
+        "keras_hdf5": load_keras,
+        "onnx": load_onnx,
+    }
+    load_kind = kinds.get(flavor["format"])
+    if load_kind is None:
+        raise TypeError(f"a file of the format {flavor['format']!r} holds no whole model")
+    return load_kind(path)
+
+
+def load_pickled_file(path):
+    return estimator(load_pickle(path, "pickle", None), "pickle")
+
+
+def load_joblib_file(path):
+    # Arrays lie between the opcodes: any other loader would take their bytes for instructions.
+    import joblib
+
+    return estimator(joblib.load(path), "joblib")
+
+
+def estimator(subject, how):
+    kind = type(subject)
+    if kind.__module__.startswith("xgboost.") and kind.__name__ == "Booster":
+        return xgboost_booster(subject)
+    predict = getattr(subject, "predict", None) or (subject if callable(subject) else None)
+    if predict is None:
+        raise TypeError(f"{kind.__name__} has no predict, so it cannot answer predictions")
+    try:
+        # Some have the method and refuse it by how they were made.
+        probabilities = getattr(subject, "predict_proba", None)
+    except AttributeError:
+        probabilities = None
+    return Model(f"{kind.__module__.partition('.')[0]} ({how})", subject, predict, probabilities)
+
+
+def load_torch_script(path):
+    import torch
+
+    return torch_model(torch.jit.load(path, map_location="cpu"), "TorchScript")
+
+
+def load_torch_module(path):
+    import torch
+
+    return torch_model(torch.load(path, map_location="cpu", weights_only=False), "module")
+
+
+def torch_model(subject, how):
+    import torch
+
+    subject.eval()
+    floats = next((value.dtype for value in subject.parameters() if value.is_floating_point()), torch.float32)
+
+    def predict(data):
+        values = torch.as_tensor(data.copy())
+        with torch.inference_mode():
+            answer = subject(values.to(floats) if values.is_floating_point() else values)
+        return plain_tensor(answer)
+
+    return network(f"torch ({how})", subject, predict)
+
+
+def plain_tensor(answer):
+    """A network's answer as an array: of several outputs the first."""
+    while isinstance(answer, (list, tuple)) and answer:
+        answer = answer[0]
+    if isinstance(answer, dict):
+        return {name: plain_tensor(value).tolist() for name, value in answer.items()}
+    answer = answer.detach().cpu()
+    return (answer.float() if answer.is_floating_point() else answer).numpy()
+
+
+def load_keras(path):
+    import importlib.util
+
+    if "KERAS_BACKEND" not in os.environ:
+        for backend in ("tensorflow", "torch", "jax"):
+            if importlib.util.find_spec(backend) is not None:
+                os.environ["KERAS_BACKEND"] = backend
+                break
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    subject = keras.saving.load_model(path, compile=False)
+
+    def predict(data):
+        return keras.ops.convert_to_numpy(subject(data, training=False))
+
+    model = network(f"keras ({keras.config.backend()})", subject, predict)
+    shape = getattr(subject, "input_shape", None)
+    if isinstance(shape, tuple) and all(length is None or isinstance(length, int) for length in shape):
+        model.shape = [-1, *(-1 if length is None else length for length in shape[1:])]
+    return model
+
+
+ONNX_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+    "tensor(string)": "object",
+}
+
+
+def load_onnx(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    inputs = session.get_inputs()
+    for one in inputs:
+        if one.type not in ONNX_TYPES:
+            raise TypeError(f"the input {one.name!r} is a {one.type}, which no request can hold")
+    outputs = [output.name for output in session.get_outputs()]
+    likely = [name for name in outputs[1:] if "probabilit" in name.lower()]
+
+    def feed(data):
+        if len(inputs) == 1 and not hasattr(data, "columns"):
+            return {inputs[0].name: data.astype(ONNX_TYPES[inputs[0].type], copy=False)}
+        columns = zip(inputs, (data[one.name] for one in inputs))
+        return {one.name: column.to_numpy().astype(ONNX_TYPES[one.type]).reshape(-1, 1) for one, column in columns}
+
+    def predict(data):
+        return session.run(outputs[:1], feed(data))[0]
+
+    def probabilities(data):
+        answer = session.run(likely[:1], feed(data))[0]
+        if isinstance(answer, list):
+            # One dictionary for each row, by label.
+            import numpy
+
+            return numpy.array([[row[label] for label in sorted(row)] for row in answer])
+        return answer
+
+    model = network("onnxruntime", session, predict)
+    if likely:
+        model.probabilities = probabilities
+    if len(inputs) == 1:
+        shape = inputs[0].shape
+        if isinstance(shape, list) and shape:
+            model.shape = [-1, *(length if isinstance(length, int) and length > 0 else -1 for length in shape[1:])]
+    else:
+        # One column for each input.
+        model.form = "frame"
+        model.names = [one.name for one in inputs]
+        model.features = len(inputs)
+    return model
+
+
+def network(loader, subject, predict):
+    model = Model(loader, subject, predict, None)
+    model.form = "tensor"
     return model
 
 
@@ -412,7 +601,10 @@ INDEPENDENT = ("sklearn.tree._classes", "sklearn.ensemble._forest", "sklearn.ens
 def describe(model, order):
     """Fills in what the server must know: names and number of the features, and in which form the model takes them."""
     subject = model.subject
-    if model.form != "pyfunc":
+    if model.form == "tensor":
+        if model.shape is not None and len(model.shape) == 2 and model.shape[1] > 0:
+            model.features = model.shape[1]
+    elif model.form != "pyfunc":
         if model.names is None:
             names = getattr(subject, "feature_names_in_", None)
             model.names = None if names is None else [str(name) for name in names]
@@ -761,6 +953,7 @@ def ready(model, began):
         "form": model.form,
         "names": model.names,
         "features": model.features,
+        "shape": model.shape,
         "classes": model.classes,
         "probabilities": model.probabilities is not None,
         "independent_rows": model.independent_rows,
