@@ -17,6 +17,7 @@ pub mod deployment_versions;
 pub mod deployments_list;
 pub mod predict;
 pub mod prediction;
+pub mod metrics;
 pub mod root;
 pub mod test_model;
 pub mod upload_create;
@@ -56,6 +57,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(GET "/api/v1/deployments/{deployment_id}/logs" => deployment_logs).limited(&limits::DEPLOYMENTS),
         route!(POST "/api/v1/predict/{deployment_id}" => predict).limited(&limits::PREDICTIONS),
         route!(POST "/api/v1/test-model" => test_model).limited(&limits::PREDICTIONS),
+        route!(GET "/api/v1/metrics/{deployment_id}" => metrics).limited(&limits::METRICS),
     ],
     tasks: &[],
     access: Access::User,
@@ -73,6 +75,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (name = "Authentication", description = "Users, sessions, API keys"),
         (name = "Deployments", description = "From a model file to predictions; versions of it"),
         (name = "Predictions", description = "One example, or many"),
+        (name = "Metrics", description = "What predictions add up to"),
     ),
     paths(
         root::handle,
@@ -93,6 +96,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         deployment_logs::handle,
         predict::handle,
         test_model::handle,
+        metrics::handle,
     )
 )]
 struct Document;

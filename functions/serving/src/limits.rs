@@ -10,3 +10,6 @@ pub const PREDICTIONS: RateLimit = RateLimit { scope: "predictions", requests: 1
 
 /// Registering, logging in, and what concerns a user's own account.
 pub const AUTHENTICATION: RateLimit = RateLimit { scope: "authentication", requests: 10, window_seconds: 60 };
+
+/// Figures of a deployment.
+pub const METRICS: RateLimit = RateLimit { scope: "metrics", requests: 100, window_seconds: 3600 };

@@ -1,6 +1,7 @@
 //! The things that the platform is about, in the field's own words, and the rules that hold for each.
 
 pub mod artifact_uri;
+pub mod audience;
 pub mod deployment;
 pub mod environment_variable;
 pub mod experiment;
@@ -9,8 +10,10 @@ pub mod inference_log;
 pub mod job;
 pub mod lifecycle;
 pub mod logged_model;
+pub mod metrics;
 pub mod name;
 pub mod outcome;
+pub mod prices;
 pub mod rate_limit;
 pub mod registered_model;
 pub mod requirement;

@@ -17,7 +17,10 @@
 //! | deployment lists | those that were deleted | `gsi1`: `DELETED_DEPLOYMENTS#<user id or anyone>`, by id |
 //! | versions, rollback, delete | a deployment's versions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `VERSION#` |
 //! | model_log, logs views | a deployment's predictions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `PREDICTION#` |
-//! | model_log, metrics views | a deployment's counters by minute | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#` |
+//! | model_log, metrics | a deployment's counters by minute, hour, day | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#`, `HOUR#`, `DAY#` |
+//! | model_log, metrics | a sample of a deployment's callers by hour | `pk = DEPLOYMENT#<id>`, `sk` begins with `CALLERS#` |
+//! | model_log | whether lines were counted before | `pk = DEPLOYMENT#<id>`, `sk = COUNTED#<mark>` |
+//! | deployment views | a deployment's counters in all | `pk = DEPLOYMENT#<id>`, `sk = TOTALS` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
 //! | status, totals of lists | a counter | `pk = COUNTER#<name>`, `sk = COUNTER` |
 //! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |

@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod keys;
 pub mod layers;
 pub mod logged_models;
+pub mod metrics;
 pub mod query;
 pub mod rate_limits;
 pub mod registered_models;

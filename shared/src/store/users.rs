@@ -30,7 +30,7 @@ pub struct UserTotals {
     pub predictions: u64,
 }
 
-fn totals_key(id: &str) -> Key {
+pub(crate) fn totals_key(id: &str) -> Key {
     Key::new(format!("USER#{id}"), "TOTALS")
 }
 

@@ -8,7 +8,8 @@ use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 use shared::config;
 use shared::domain::inference_log::InferenceLog;
-use shared::{Error, Platform, Result};
+use shared::domain::metrics;
+use shared::{Error, Platform, Result, Timestamp};
 
 /// What CloudWatch Logs can deliver in one event is far below this, in bytes.
 const LARGEST_BATCH: u64 = 64 * 1024 * 1024;
@@ -37,13 +38,17 @@ struct LogEvent {
     message: String,
 }
 
-/// How much was kept.
-#[derive(Debug, Serialize)]
+/// What was done.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Output {
+    /// Records that were kept.
     kept: usize,
+    /// Predictions that were added to counters; those of a batch that came again are not.
+    counted: u64,
 }
 
-/// Keeps the records of predictions. A line that is not one is passed over: a model may print what it likes.
+/// Keeps the records of predictions, and adds them to their deployments' counters, once. A line that is not one is passed
+/// over: a model may print what it likes.
 ///
 /// # Errors
 /// `BadRequest` when the event is not a subscription's; `Internal` when the table does not take the records.
@@ -53,9 +58,22 @@ pub async fn perform(platform: &Platform, event: Event) -> Result<Output> {
         "DATA_MESSAGE" => batch.log_events.iter().filter_map(|event| prediction(&event.message)).collect(),
         _ => Vec::new(),
     };
+    let store = platform.store()?;
     let days = platform.config.number(config::INFERENCE_LOG_DAYS)?;
-    platform.store()?.keep_inference_logs(&logs, days).await?;
-    Ok(Output { kept: logs.len() })
+    store.keep_inference_logs(&logs, days).await?;
+    let deployments = store.deployments_by_id(logs.iter().map(|log| log.deployment_id.clone()).collect()).await?;
+    let now = Timestamp::now();
+    let mut output = Output { kept: logs.len(), counted: 0 };
+    for tally in metrics::tally(&logs, now)? {
+        let owner = deployments.get(&tally.deployment_id).and_then(|deployment| deployment.owner.as_deref());
+        if store.count_predictions(&tally, owner, now).await? {
+            output.counted += tally.total.requests;
+        }
+        for (begin, hour) in &tally.hours {
+            store.add_callers(&tally.deployment_id, *begin, &hour.callers).await?;
+        }
+    }
+    Ok(output)
 }
 
 fn decode(data: &str) -> Result<Batch> {
