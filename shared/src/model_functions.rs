@@ -76,6 +76,14 @@ impl ModelFunctions {
         Self { client }
     }
 
+    /// That the service which runs the functions answers at all, for health checks.
+    ///
+    /// # Errors
+    /// `Internal` when it does not.
+    pub async fn check(&self) -> Result<()> {
+        self.client.list_functions().max_items(1).send().await.map(drop).map_err(|error| failed("listing functions", error))
+    }
+
     /// Brings the unpublished function one step nearer to its specification. `true` once it is as specified and
     /// settled; until then call it again after a pause.
     ///

@@ -21,7 +21,13 @@ pub mod metrics;
 pub mod root;
 pub mod test_model;
 pub mod upload_create;
+pub mod status;
 pub mod views;
+pub mod webhook_create;
+pub mod webhook_delete;
+pub mod webhook_deliveries;
+pub mod webhook_test;
+pub mod webhooks_list;
 
 mod body;
 mod deployment_id;
@@ -40,6 +46,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
     name: "serving",
     routes: &[
         route!(GET "/" => root).access(Access::Public),
+        route!(GET "/api/v1/status" => status as "api_status").access(Access::Public),
         route!(POST "/api/v1/auth/register" => auth_register).access(Access::Public).limited(&limits::AUTHENTICATION),
         route!(POST "/api/v1/auth/login" => auth_login).access(Access::Public).limited(&limits::AUTHENTICATION),
         route!(GET "/api/v1/auth/me" => auth_me).limited(&limits::AUTHENTICATION),
@@ -58,6 +65,11 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(POST "/api/v1/predict/{deployment_id}" => predict).limited(&limits::PREDICTIONS),
         route!(POST "/api/v1/test-model" => test_model).limited(&limits::PREDICTIONS),
         route!(GET "/api/v1/metrics/{deployment_id}" => metrics).limited(&limits::METRICS),
+        route!(POST "/api/v1/webhooks" => webhook_create).access(Access::Documented),
+        route!(GET "/api/v1/webhooks" => webhooks_list).access(Access::Documented),
+        route!(DELETE "/api/v1/webhooks/{webhook_id}" => webhook_delete).access(Access::Documented),
+        route!(POST "/api/v1/webhooks/{webhook_id}/test" => webhook_test).access(Access::Documented).limited(&limits::WEBHOOK_TESTS),
+        route!(GET "/api/v1/webhooks/{webhook_id}/deliveries" => webhook_deliveries).access(Access::Documented),
     ],
     tasks: &[],
     access: Access::User,
@@ -76,9 +88,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (name = "Deployments", description = "From a model file to predictions; versions of it"),
         (name = "Predictions", description = "One example, or many"),
         (name = "Metrics", description = "What predictions add up to"),
+        (name = "Webhooks", description = "Who is told of what happens"),
     ),
     paths(
         root::handle,
+        status::handle,
         auth_register::handle,
         auth_login::handle,
         auth_me::handle,
@@ -97,6 +111,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         predict::handle,
         test_model::handle,
         metrics::handle,
+        webhook_create::handle,
+        webhooks_list::handle,
+        webhook_delete::handle,
+        webhook_test::handle,
+        webhook_deliveries::handle,
     )
 )]
 struct Document;

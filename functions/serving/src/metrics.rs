@@ -267,3 +267,136 @@ fn rounded(value: f64, digits: i32) -> f64 {
     let factor = 10f64.powi(digits);
     (value * factor).round() / factor
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::Value;
+    use shared::domain::inference_log::InferenceLog;
+    use shared::domain::job::{Job, JobKind};
+    use shared::domain::metrics::tally;
+    use testing::TestPlatform;
+
+    use super::*;
+    use crate::fixtures::{get, get_as, register};
+
+    /// A deployment of that user.
+    async fn deployment(test: &TestPlatform, token: Option<&str>) -> Deployment {
+        let owner = match token {
+            Some(token) => get_as(test, "/api/v1/auth/me", token).await.1["id"].as_str().map(|id| id["user-".len()..].to_owned()),
+            None => None,
+        };
+        let name = shared::id::new_id();
+        let deployment = Deployment { owner, ..Deployment::new(&name, "serveml-model-") };
+        let job = Job { deployment_id: Some(deployment.id.clone()), ..Job::new(JobKind::Deployment, name) };
+        test.platform.store().unwrap().create_deployment_job(&job, &deployment, true, None).await.unwrap();
+        deployment
+    }
+
+    fn log(deployment: &Deployment, minutes_ago: i64, latency_ms: f64, status: u16, caller: u64) -> InferenceLog {
+        InferenceLog {
+            prediction_id: shared::id::new_id(),
+            deployment_id: deployment.id.clone(),
+            timestamp: Timestamp::now().plus_seconds(-60 * minutes_ago),
+            latency_ms,
+            status,
+            cold_start: minutes_ago > 100,
+            caller: Some(format!("{caller:016x}")),
+            memory_mb: Some(1024),
+            response_bytes: Some(1000),
+            ..InferenceLog::default()
+        }
+    }
+
+    async fn count(test: &TestPlatform, deployment: &Deployment, logs: &[InferenceLog]) {
+        let store = test.platform.store().unwrap();
+        for tally in tally(logs, Timestamp::now()).unwrap() {
+            assert!(store.count_predictions(&tally, deployment.owner.as_deref(), Timestamp::now()).await.unwrap());
+            assert!(!store.count_predictions(&tally, deployment.owner.as_deref(), Timestamp::now()).await.unwrap());
+            for (begin, hour) in &tally.hours {
+                store.add_callers(&tally.deployment_id, *begin, &hour.callers).await.unwrap();
+            }
+        }
+    }
+
+    fn sum(counts: &Value) -> u64 {
+        counts.as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).sum()
+    }
+
+    #[tokio::test]
+    async fn predictions_add_up_at_every_resolution_and_count_once() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let deployment = deployment(&test, Some(&token)).await;
+        let mut logs: Vec<_> = (1..=100).map(|number| log(&deployment, number % 50, number as f64, 200, number as u64 % 7)).collect();
+        logs.push(log(&deployment, 30 * 60, 500.0, 500, 99));
+        count(&test, &deployment, &logs).await;
+        let path = format!("/api/v1/metrics/dep-{}", deployment.id);
+        for resolution in ["1m", "5m", "1h", "1d"] {
+            let (status, answer) = get_as(&test, &format!("{path}?hours=48&resolution={resolution}"), &token).await;
+            assert_eq!(status, 200, "{answer}");
+            let metrics = &answer["metrics"];
+            assert_eq!((metrics["request_count"].as_u64(), metrics["error_count"].as_u64()), (Some(101), Some(1)), "{metrics}");
+            assert_eq!((metrics["cold_starts"].as_u64(), metrics["unique_users"].as_u64()), (Some(1), Some(8)), "{metrics}");
+            assert_eq!(metrics["avg_latency_ms"], 54.95);
+            let p95 = metrics["p95_latency_ms"].as_f64().unwrap();
+            assert!((95.0..98.0).contains(&p95), "{p95}");
+            let series = &answer["time_series"];
+            assert_eq!(sum(&series["request_counts"]), 101, "{resolution}: {series}");
+            assert_eq!(series["timestamps"].as_array().unwrap().len(), series["avg_latencies"].as_array().unwrap().len());
+            let cost = &answer["cost_estimate"];
+            let parts: f64 = cost["breakdown"].as_object().unwrap().values().map(|part| part.as_f64().unwrap()).sum();
+            assert!(cost["total_usd"].as_f64().unwrap() > 0.0 && (parts - cost["total_usd"].as_f64().unwrap()).abs() < 1e-5, "{cost}");
+            assert!(answer["dashboard_url"].as_str().unwrap().ends_with(&path), "{answer}");
+        }
+        let (_, answer) = get_as(&test, &path, &token).await;
+        assert_eq!(answer["metrics"]["request_count"], 100, "a day, by hour: {answer}");
+        assert!((25..=26).contains(&answer["time_series"]["timestamps"].as_array().unwrap().len()));
+        let summary = test.platform.store().unwrap().metrics_summary(&deployment.id).await.unwrap();
+        assert_eq!((summary.total_predictions, (summary.error_rate * 101.0).round()), (101, 1.0));
+        let (_, me) = get_as(&test, "/api/v1/auth/me", &token).await;
+        assert_eq!(me["total_predictions"], 101);
+    }
+
+    #[tokio::test]
+    async fn they_are_the_owners_alone() {
+        let test = TestPlatform::start().await;
+        let (john, jane) = (register(&test, "johndoe").await, register(&test, "janedoe").await);
+        let (of_john, of_nobody) = (deployment(&test, Some(&john)).await, deployment(&test, None).await);
+        let path = |deployment: &Deployment| format!("/api/v1/metrics/{}", deployment.id);
+        assert_eq!(get_as(&test, &path(&of_john), &john).await.0, 200);
+        assert_eq!(get_as(&test, &path(&of_john), &jane).await.0, 404);
+        assert_eq!(get_as(&test, &path(&of_nobody), &jane).await.0, 200);
+        assert_eq!(get(&test, &path(&of_john)).await.0, 401);
+    }
+
+    #[tokio::test]
+    async fn what_there_is_not_is_named() {
+        let test = TestPlatform::start().await;
+        let token = register(&test, "johndoe").await;
+        let deployment = deployment(&test, Some(&token)).await;
+        for (query, field) in [
+            ("hours=0", "hours"),
+            ("hours=169", "hours"),
+            ("hours=-1", "hours"),
+            ("hours=soon", "hours"),
+            ("hours=99999999999999999999", "hours"),
+            ("resolution=2m", "resolution"),
+            ("resolution=", "resolution"),
+        ] {
+            let (status, answer) = get_as(&test, &format!("/api/v1/metrics/{}?{query}", deployment.id), &token).await;
+            assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("VALIDATION_ERROR")), "{query}: {answer}");
+            assert_eq!(answer["error"]["details"]["field"], field, "{query}");
+        }
+        for id in ["dep-x", "x", "dep-01890000-0000-7000-8000-000000000000"] {
+            assert_eq!(get_as(&test, &format!("/api/v1/metrics/{id}"), &token).await.0, 404, "{id}");
+        }
+        let (status, empty) = get_as(&test, &format!("/api/v1/metrics/{}?hours=168&resolution=1m", deployment.id), &token).await;
+        assert_eq!(
+            (status, empty["metrics"]["request_count"].as_u64(), empty["metrics"]["p99_latency_ms"].as_f64()),
+            (200, Some(0), Some(0.0))
+        );
+        let points = empty["time_series"]["timestamps"].as_array().unwrap().len();
+        assert!((10_081..=10_140).contains(&points), "{points}");
+    }
+}

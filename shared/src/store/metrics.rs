@@ -12,7 +12,7 @@ use super::Store;
 use super::keys::Key;
 use super::query::Query;
 use super::update::Update;
-use super::users::totals_key;
+use super::users::{ANYONE, totals_key};
 use super::write::{NewItem, Outcome, Write};
 use crate::domain::audience::Audience;
 use crate::domain::metrics::{Counts, Latencies, Span, Tally};
@@ -133,9 +133,7 @@ impl Store {
             writes.push(Write::Update(spanned(Span::Day, *begin, counts)?));
         }
         writes.push(Write::Update(add_counts(Update::new(Key::new(partition.as_str(), "TOTALS")), &tally.total)?));
-        if let Some(owner) = owner {
-            writes.push(Write::Update(add(Update::new(totals_key(owner)), "predictions", tally.total.requests)?));
-        }
+        writes.push(Write::Update(add(Update::new(totals_key(owner.unwrap_or(ANYONE))), "predictions", tally.total.requests)?));
         match self.transact(writes).await? {
             Outcome::Done(()) => Ok(true),
             Outcome::Refused(_) => Ok(false),

@@ -1,5 +1,6 @@
 //! What deployed models wrote to their log, handed over by the log group's subscription: each prediction is one line.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use base64::Engine as _;
@@ -7,16 +8,20 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 use shared::config;
+use shared::domain::event::{Event, EventKind, FailedPredictions};
 use shared::domain::inference_log::InferenceLog;
-use shared::domain::metrics;
+use shared::domain::metrics::{self, Span};
 use shared::{Error, Platform, Result, Timestamp};
 
 /// What CloudWatch Logs can deliver in one event is far below this, in bytes.
 const LARGEST_BATCH: u64 = 64 * 1024 * 1024;
 
+/// How much of a failed prediction's message an event holds, in characters.
+const LONGEST_MESSAGE: usize = 500;
+
 /// The event of a subscription.
 #[derive(Debug, Deserialize)]
-pub struct Event {
+pub struct Delivered {
     awslogs: Data,
 }
 
@@ -52,7 +57,7 @@ pub struct Output {
 ///
 /// # Errors
 /// `BadRequest` when the event is not a subscription's; `Internal` when the table does not take the records.
-pub async fn perform(platform: &Platform, event: Event) -> Result<Output> {
+pub async fn perform(platform: &Platform, event: Delivered) -> Result<Output> {
     let batch = decode(&event.awslogs.data)?;
     let logs: Vec<InferenceLog> = match batch.message_type.as_str() {
         "DATA_MESSAGE" => batch.log_events.iter().filter_map(|event| prediction(&event.message)).collect(),
@@ -73,7 +78,28 @@ pub async fn perform(platform: &Platform, event: Event) -> Result<Output> {
             store.add_callers(&tally.deployment_id, *begin, &hour.callers).await?;
         }
     }
+    for (deployment_id, failed) in failures(&logs) {
+        let Some(deployment) = deployments.get(deployment_id) else { continue };
+        let event = Event { failed: Some(failed), ..Event::of_deployment(EventKind::PredictionError, deployment) };
+        store.add_event_of_minute(&event, deployment_id, Span::Minute.begin(now.milliseconds())).await?;
+    }
     Ok(output)
+}
+
+/// The predictions of a batch that failed, by deployment.
+fn failures(logs: &[InferenceLog]) -> BTreeMap<&str, FailedPredictions> {
+    let mut failures: BTreeMap<&str, FailedPredictions> = BTreeMap::new();
+    for log in logs.iter().filter(|log| log.status >= 400) {
+        let message = log.error.as_ref().map(|message| message.chars().take(LONGEST_MESSAGE).collect());
+        let told = failures.entry(&log.deployment_id).or_insert_with(|| FailedPredictions {
+            count: 0,
+            prediction_id: log.prediction_id.clone(),
+            status: log.status,
+            message,
+        });
+        told.count += 1;
+    }
+    failures
 }
 
 fn decode(data: &str) -> Result<Batch> {
@@ -116,5 +142,56 @@ mod tests {
         let kept: Vec<_> = batch.log_events.iter().filter_map(|event| prediction(&event.message)).collect();
         assert_eq!(kept.len(), 1);
         assert!(decode("???").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_comes_again_is_kept_and_counted_once() {
+        let test = testing::TestPlatform::start().await;
+        let deployment_id = shared::id::new_id();
+        let lines: Vec<String> = (0..5)
+            .map(|number| {
+                serde_json::json!({
+                    "type": "prediction", "prediction_id": shared::id::new_id(), "timestamp": Timestamp::now(), "rows": 3, "status": 200,
+                    "deployment_id": deployment_id, "model_name": "m", "model_version": "1", "latency_ms": 2.5, "cold_start": number == 0,
+                    "caller": format!("{number:016x}"), "memory_mb": 2048, "response_bytes": 100, "inputs": null, "predictions": null,
+                })
+                .to_string()
+            })
+            .collect();
+        let data = event(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        for counted in [5, 0] {
+            let event = Delivered { awslogs: Data { data: data.clone() } };
+            assert_eq!(perform(&test.platform, event).await.unwrap(), Output { kept: 5, counted });
+        }
+        let store = test.platform.store().unwrap();
+        assert_eq!(store.metrics_summary(&deployment_id).await.unwrap().total_predictions, 5);
+        let hours = store.hours(&deployment_id, Timestamp::now().plus_seconds(-3600).milliseconds()).await.unwrap();
+        assert_eq!((hours.audience.size(), hours.counts.values().map(|counts| counts.rows).sum::<u64>()), (5, 15));
+    }
+
+    #[tokio::test]
+    async fn failed_predictions_are_told_of_once_a_minute() {
+        let test = testing::TestPlatform::start().await;
+        let store = test.platform.store().unwrap();
+        let deployment = store.ensure_deployment("m", "serveml-model-").await.unwrap();
+        let line = |status: u16| {
+            serde_json::json!({
+                "type": "prediction", "prediction_id": shared::id::new_id(), "timestamp": Timestamp::now(), "status": status,
+                "deployment_id": deployment.id, "model_name": "m", "model_version": "1", "latency_ms": 2.5, "error": "Expected 4 features",
+            })
+            .to_string()
+        };
+        let began = Span::Minute.begin(Timestamp::now().milliseconds());
+        for lines in [vec![line(200)], vec![line(200), line(422), line(500)], vec![line(500)]] {
+            let data = event(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+            perform(&test.platform, Delivered { awslogs: Data { data } }).await.unwrap();
+        }
+        let open = store.open_events(&shared::paging::PageRequest { limit: 10, after: None }).await.unwrap();
+        let told: Vec<_> = open.items.iter().filter_map(|event| event.failed.as_ref()).collect();
+        // The minute may have ended in between.
+        let minutes = (Span::Minute.begin(Timestamp::now().milliseconds()) - began) / Span::Minute.milliseconds() + 1;
+        assert!(!told.is_empty() && told.len() as i64 <= minutes, "{told:?}");
+        assert_eq!((told[0].count, told[0].status, told[0].message.as_deref()), (2, 422, Some("Expected 4 features")));
+        assert_eq!(open.items[0].name.as_deref(), Some("m"), "{open:?}");
     }
 }
