@@ -94,7 +94,8 @@ fn asked(form: &mut Form) -> Result<FileDeployment> {
         (None, None) => return Err(Error::field("model_file", "missing field; send the model file, or the upload_id of one")),
         (None, Some(id)) => FileSource::Upload(id),
         (Some(file), None) => {
-            let file_name = file.file_name.ok_or_else(|| Error::field("model_file", "must be a file with a name (curl -F model_file=@…)"))?;
+            let file_name =
+                file.file_name.ok_or_else(|| Error::field("model_file", "must be a file with a name (curl -F model_file=@…)"))?;
             FileSource::Content { file_name, content: file.content }
         }
     };

@@ -14,6 +14,7 @@ use shared::objects::keys;
 use shared::{Error, ErrorKind, Platform, Request, Response, Result, Timestamp, config};
 use utoipa::ToSchema;
 
+use crate::deployment_id;
 use crate::views::problem::Problem;
 
 const DEFAULT_HOURS: i64 = 24;
@@ -136,8 +137,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         return Err(refused("hours", format!("must be from 1 to {MOST_HOURS}, not {hours}")));
     }
     let resolution = Resolution::of(request.query_parameter("resolution").unwrap_or("1h"))?;
-    let id = request.path_parameter("deployment_id")?;
-    let deployment = find(platform, &request, id).await?;
+    let deployment = deployment_id::of_path(platform, &request).await?;
     let now = Timestamp::now();
     let begin = resolution.period_span().begin(now.plus_seconds(-hours * 3600).milliseconds());
     let store = platform.store()?;
@@ -162,7 +162,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         response_bytes: total.response_bytes,
     };
     let cost = Cost::of(&usage);
-    let shown_id = format!("dep-{}", deployment.id);
+    let shown_id = deployment_id::shown(&deployment.id);
     response::ok(&MetricsResponse {
         period: Period { start: Timestamp::from_milliseconds(begin), end: now },
         metrics: Figures {
@@ -222,14 +222,6 @@ impl Resolution {
 fn refused(parameter: &str, message: String) -> Error {
     let problem = FieldProblem { location: vec!["query".into(), parameter.into()], message: message.clone(), kind: "value_error" };
     Error::new(ErrorKind::Unprocessable, format!("{parameter}: {message}")).with_fields(vec![problem])
-}
-
-/// The deployment of that id, with or without its prefix, if the caller may see it.
-async fn find(platform: &Platform, request: &Request, id: &str) -> Result<Deployment> {
-    let plain = id.strip_prefix("dep-").unwrap_or(id);
-    let found = if shared::id::is_id(plain) { platform.store()?.deployment(plain).await? } else { None };
-    let found = found.filter(|deployment| request.caller.may_use(deployment.owner.as_deref()));
-    found.ok_or_else(|| Error::not_found("There is no such deployment."))
 }
 
 /// The bytes of the layers of the image that is live; 0 where none is.

@@ -222,7 +222,8 @@ fn depth(items: &[Value]) -> Result<usize> {
                 return Err(invalid("Expected array of numbers, got numbers and arrays beside each other"));
             };
             if values.len() != first.len() {
-                let message = format!("Expected arrays of the same length: the first has {}, number {} has {}", first.len(), at + 1, values.len());
+                let message =
+                    format!("Expected arrays of the same length: the first has {}, number {} has {}", first.len(), at + 1, values.len());
                 return Err(invalid(&message));
             }
             next.extend(values);
@@ -288,7 +289,11 @@ mod tests {
             (json!([[1], 2]), None, "Expected array of numbers, got numbers and arrays beside each other"),
             (json!([1, [2]]), None, "Expected array of numbers, got numbers and arrays beside each other"),
             (json!([{ "a": 1 }, 2]), None, "Expected every example to be an object of named features, as the first is or others are"),
-            (json!([[[1]]]), Some(&[1][..]), "Expected an array of numbers for one example or an array of arrays of numbers for several, got 3 arrays within each other"),
+            (
+                json!([[[1]]]),
+                Some(&[1][..]),
+                "Expected an array of numbers for one example or an array of arrays of numbers for several, got 3 arrays within each other",
+            ),
             (deep, None, "Expected at most 16 arrays within each other"),
         ] {
             let error = inputs(data.clone(), &model(shape)).unwrap_err();
