@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 use shared::config;
+use shared::domain::deployment::Deployment;
 use shared::domain::event::{Event, EventKind, FailedPredictions};
 use shared::domain::inference_log::InferenceLog;
 use shared::domain::metrics::{self, Span};
@@ -35,6 +36,8 @@ struct Data {
 struct Batch {
     message_type: String,
     #[serde(default)]
+    log_stream: String,
+    #[serde(default)]
     log_events: Vec<LogEvent>,
 }
 
@@ -59,14 +62,15 @@ pub struct Output {
 /// `BadRequest` when the event is not a subscription's; `Internal` when the table does not take the records.
 pub async fn perform(platform: &Platform, event: Delivered) -> Result<Output> {
     let batch = decode(&event.awslogs.data)?;
-    let logs: Vec<InferenceLog> = match batch.message_type.as_str() {
+    let mut logs: Vec<InferenceLog> = match batch.message_type.as_str() {
         "DATA_MESSAGE" => batch.log_events.iter().filter_map(|event| prediction(&event.message)).collect(),
         _ => Vec::new(),
     };
     let store = platform.store()?;
     let days = platform.config.number(config::INFERENCE_LOG_DAYS)?;
-    store.keep_inference_logs(&logs, days).await?;
     let deployments = store.deployments_by_id(logs.iter().map(|log| log.deployment_id.clone()).collect()).await?;
+    logs.retain(|log| deployments.get(&log.deployment_id).is_some_and(|deployment| is_of(&batch.log_stream, deployment)));
+    store.keep_inference_logs(&logs, days).await?;
     let now = Timestamp::now();
     let mut output = Output { kept: logs.len(), counted: 0 };
     for tally in metrics::tally(&logs, now)? {
@@ -84,6 +88,14 @@ pub async fn perform(platform: &Platform, event: Delivered) -> Result<Output> {
         store.add_event_of_minute(&event, deployment_id, Span::Minute.begin(now.milliseconds())).await?;
     }
     Ok(output)
+}
+
+/// Whether a log stream is of a deployment's function. All deployed models write to one group, and a model may print what it
+/// likes: what it says of another deployment does not count. Lambda names the streams of such a group
+/// `2026/01/31/<function>[<version>]…`.
+fn is_of(log_stream: &str, deployment: &Deployment) -> bool {
+    let name = log_stream.rsplit('/').next().and_then(|name| name.split_once('['));
+    name.is_some_and(|(function_name, _)| function_name == deployment.function_name)
 }
 
 /// The predictions of a batch that failed, by deployment.
@@ -122,8 +134,14 @@ mod tests {
     use std::io::Write as _;
 
     fn event(messages: &[&str]) -> String {
+        event_of("function", messages)
+    }
+
+    fn event_of(function_name: &str, messages: &[&str]) -> String {
         let events: Vec<_> = messages.iter().map(|message| serde_json::json!({ "id": "1", "timestamp": 1, "message": message })).collect();
-        let batch = serde_json::json!({ "messageType": "DATA_MESSAGE", "logEvents": events });
+        let batch = serde_json::json!({
+            "messageType": "DATA_MESSAGE", "logStream": format!("2026/01/31/{function_name}[1]0123"), "logEvents": events,
+        });
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(batch.to_string().as_bytes()).unwrap();
         STANDARD.encode(encoder.finish().unwrap())
@@ -147,7 +165,9 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_comes_again_is_kept_and_counted_once() {
         let test = testing::TestPlatform::start().await;
-        let deployment_id = shared::id::new_id();
+        let store = test.platform.store().unwrap();
+        let deployment = store.ensure_deployment("m", "serveml-model-").await.unwrap();
+        let deployment_id = deployment.id.clone();
         let lines: Vec<String> = (0..5)
             .map(|number| {
                 serde_json::json!({
@@ -158,12 +178,14 @@ mod tests {
                 .to_string()
             })
             .collect();
-        let data = event(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let foreign = Delivered { awslogs: Data { data: event_of("serveml-model-other", &lines) } };
+        assert_eq!(perform(&test.platform, foreign).await.unwrap(), Output::default(), "another model says so");
+        let data = event_of(&deployment.function_name, &lines);
         for counted in [5, 0] {
             let event = Delivered { awslogs: Data { data: data.clone() } };
             assert_eq!(perform(&test.platform, event).await.unwrap(), Output { kept: 5, counted });
         }
-        let store = test.platform.store().unwrap();
         assert_eq!(store.metrics_summary(&deployment_id).await.unwrap().total_predictions, 5);
         let hours = store.hours(&deployment_id, Timestamp::now().plus_seconds(-3600).milliseconds()).await.unwrap();
         assert_eq!((hours.audience.size(), hours.counts.values().map(|counts| counts.rows).sum::<u64>()), (5, 15));
@@ -183,7 +205,7 @@ mod tests {
         };
         let began = Span::Minute.begin(Timestamp::now().milliseconds());
         for lines in [vec![line(200)], vec![line(200), line(422), line(500)], vec![line(500)]] {
-            let data = event(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+            let data = event_of(&deployment.function_name, &lines.iter().map(String::as_str).collect::<Vec<_>>());
             perform(&test.platform, Delivered { awslogs: Data { data } }).await.unwrap();
         }
         let open = store.open_events(&shared::paging::PageRequest { limit: 10, after: None }).await.unwrap();
