@@ -162,6 +162,15 @@ impl Objects {
         Ok(listing)
     }
 
+    /// That the bucket answers at all, for health checks.
+    ///
+    /// # Errors
+    /// `Internal` when it does not.
+    pub async fn check(&self) -> Result<()> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix("health/").max_keys(1);
+        request.send().await.map(drop).map_err(failed(format!("listing s3://{}", self.bucket)))
+    }
+
     /// Removes an object; there being none is no error.
     ///
     /// # Errors

@@ -16,3 +16,4 @@ mod feature_store;
 mod images;
 mod mlflow_client;
 mod updates;
+mod webhooks;

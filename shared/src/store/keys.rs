@@ -17,12 +17,21 @@
 //! | deployment lists | those that were deleted | `gsi1`: `DELETED_DEPLOYMENTS#<user id or anyone>`, by id |
 //! | versions, rollback, delete | a deployment's versions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `VERSION#` |
 //! | model_log, logs views | a deployment's predictions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `PREDICTION#` |
-//! | model_log, metrics views | a deployment's counters by minute | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#` |
+//! | model_log, metrics | a deployment's counters by minute, hour, day | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#`, `HOUR#`, `DAY#` |
+//! | model_log, metrics | a sample of a deployment's callers by hour | `pk = DEPLOYMENT#<id>`, `sk` begins with `CALLERS#` |
+//! | model_log | whether lines were counted before | `pk = DEPLOYMENT#<id>`, `sk = COUNTED#<mark>` |
+//! | deployment views | a deployment's counters in all | `pk = DEPLOYMENT#<id>`, `sk = TOTALS` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
 //! | status, totals of lists | a counter | `pk = COUNTER#<name>`, `sk = COUNTER` |
 //! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |
 //! | finish_training | the version that a job registered | `pk = JOB#<id>`, `sk = VERSION` |
 //! | every writer of long texts | a text too long for its item, by its hash | the item's own `pk`, `sk = VALUE#<hash>` |
+//! | publish_event, deliver_webhook | an event that is not told of everywhere yet | `pk = OUTBOX#<id>`, `sk = OUTBOX` |
+//! | reconcile_events | those events, oldest first | `gsi2`: `OPEN_EVENTS`, by id; only open events carry it |
+//! | model_log | whether a minute's failed predictions were told of | `pk = DEPLOYMENT#<id>`, `sk = TOLD#<minute>` |
+//! | webhook routes, publish_event | an owner's webhooks; one of them | `pk = WEBHOOKS#<owner>`, `sk = WEBHOOK#<id>` |
+//! | publish_event, deliver_webhook | a delivery | `pk = WEBHOOK#<id>`, `sk = DELIVERY#<id>` |
+//! | webhook_deliveries | attempts to tell a webhook, newest first | `pk = WEBHOOK#<id>`, `sk` begins with `ATTEMPT#` |
 //! | register, users' views | a user | `pk = USER#<id>`, `sk = USER` |
 //! | me, deployment lists | a user's totals, and those of `anyone` | `pk = USER#<id>`, `sk = TOTALS` |
 //! | register, login | the user of an address, of a username | `pk = USER_EMAIL#<address>`, `USER_NAME#<name>` |

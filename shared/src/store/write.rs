@@ -109,6 +109,16 @@ pub enum Write {
     DeleteWhere(Key, &'static str, AttributeValue),
 }
 
+impl Write {
+    /// The partition of an item that is put.
+    fn put_partition(&self) -> Option<&str> {
+        match self {
+            Write::Put(new) => new.item.get("pk")?.as_s().ok().map(String::as_str),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a write with conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome<T = ()> {
@@ -235,10 +245,14 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer; `Unavailable` when other writers keep getting in between.
     pub async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
+        let partitions: Vec<String> = writes.iter().filter_map(Write::put_partition).map(str::to_owned).collect();
         let items = writes.into_iter().map(|write| self.transaction_item(write)).collect::<Result<Vec<_>>>()?;
         for attempt in 0..ATTEMPTS {
             match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await {
-                Ok(_) => return Ok(Outcome::Done(())),
+                Ok(_) => {
+                    self.note_written(partitions.iter().map(String::as_str));
+                    return Ok(Outcome::Done(()));
+                }
                 Err(error) => {
                     let Some(refused) = refused_conditions(&error) else {
                         return Err(failed("writing a transaction")(error));
