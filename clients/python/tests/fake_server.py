@@ -62,6 +62,7 @@ Answer = Callable[[Recorded], Reply]
 
 class _QuickServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def server_bind(self) -> None:
         # HTTPServer would ask the name service who it is.
