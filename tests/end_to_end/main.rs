@@ -15,4 +15,5 @@ mod failures;
 mod feature_store;
 mod images;
 mod mlflow_client;
+mod model_files;
 mod updates;
