@@ -43,6 +43,12 @@ variables! {
     TRAIN_STATE_MACHINE_ARN = "TRAIN_STATE_MACHINE_ARN";
     /// The state machine that deploys.
     DEPLOY_STATE_MACHINE_ARN = "DEPLOY_STATE_MACHINE_ARN";
+    /// The state machine that tells webhooks.
+    WEBHOOK_STATE_MACHINE_ARN = "WEBHOOK_STATE_MACHINE_ARN";
+    /// Where webhooks may be sent: `public` (public addresses, by HTTPS) or `any` (private and loopback addresses too).
+    WEBHOOK_NETWORKS = "WEBHOOK_NETWORKS";
+    /// The first pause between two attempts to send a webhook, in seconds; each is four times as long as the one before.
+    WEBHOOK_RETRY_SECONDS = "WEBHOOK_RETRY_SECONDS";
     /// The base URL of the platform's own HTTP API.
     API_URL = "API_URL";
     /// What the names of the deployed models' functions start with.

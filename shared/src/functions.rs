@@ -186,7 +186,9 @@ pub async fn answer(platform: &Platform, set: FunctionSet, route: Route, request
     let request_id = request.request_id.clone();
     let span = tracing::info_span!("request", request_id, handler = route.handler);
     let mut standing = None;
-    let mut response = match admit(platform, set, route, request, &mut standing).instrument(span.clone()).await {
+    let admitted = admit(platform, set, route, request, &mut standing).instrument(span.clone()).await;
+    platform.announce_events().instrument(span.clone()).await;
+    let mut response = match admitted {
         Ok(response) => response,
         Err(error) => {
             let _entered = span.enter();
@@ -243,7 +245,9 @@ async fn serve_task(task: Task) -> Result<(), lambda_runtime::Error> {
     let platform = &Platform::from_environment().await;
     lambda_runtime::run(lambda_runtime::service_fn(move |event: lambda_runtime::LambdaEvent<Value>| async move {
         let span = tracing::info_span!("task", request_id = event.context.request_id, handler = task.handler);
-        (task.perform)(platform, event.payload).instrument(span).await.map_err(|error| {
+        let performed = (task.perform)(platform, event.payload).instrument(span.clone()).await;
+        platform.announce_events().instrument(span).await;
+        performed.map_err(|error| {
             tracing::error!(error = %error, handler = task.handler, "the task failed");
             diagnostic(&error)
         })

@@ -18,8 +18,9 @@ use crate::{Error, ErrorKind, Result};
 /// The alias that takes a deployment's traffic; its URL is the deployment's.
 pub const LIVE_ALIAS: &str = "live";
 
-/// The header with which a model's container is told on whose behalf it is asked.
-pub const CALLER_HEADER: &str = "x-serveml-caller";
+/// What a model's container sees as the caller's address when the platform itself asks, to check a version: such a request
+/// is nobody's prediction, and is not counted.
+const PLATFORM: &str = "platform-check";
 
 /// The deployed models' functions.
 #[derive(Debug, Clone)]
@@ -74,6 +75,14 @@ impl ModelFunctions {
     /// The functions that the client reaches.
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// That the service which runs the functions answers at all, for health checks.
+    ///
+    /// # Errors
+    /// `Internal` when it does not.
+    pub async fn check(&self) -> Result<()> {
+        self.client.list_functions().max_items(1).send().await.map(drop).map_err(|error| failed("listing functions", error))
     }
 
     /// Brings the unpublished function one step nearer to its specification. `true` once it is as specified and
@@ -194,7 +203,8 @@ impl ModelFunctions {
         self.request_for(None, function_name, qualifier, method, path, body).await
     }
 
-    /// As [`ModelFunctions::request`], on behalf of a caller: an opaque text that the model's log line repeats.
+    /// As [`ModelFunctions::request`], on behalf of a caller: an opaque text, which stands where callers of the function's own
+    /// URL have their address. There nobody can put anything of their own.
     ///
     /// # Errors
     /// As [`ModelFunctions::request`].
@@ -207,7 +217,7 @@ impl ModelFunctions {
         path: &str,
         body: Option<&Value>,
     ) -> Result<ModelResponse> {
-        let mut event = json!({
+        let event = json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
@@ -215,16 +225,13 @@ impl ModelFunctions {
             "headers": { "content-type": "application/json", "host": "localhost", "x-forwarded-proto": "https" },
             "requestContext": {
                 "accountId": "anonymous", "apiId": function_name, "domainName": "localhost", "domainPrefix": function_name,
-                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "serveml" },
+                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": caller.unwrap_or(PLATFORM), "userAgent": "serveml" },
                 "requestId": crate::id::new_id(), "routeKey": "$default", "stage": "$default",
                 "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": crate::Timestamp::now().milliseconds(),
             },
             "body": body.map(Value::to_string),
             "isBase64Encoded": false,
         });
-        if let Some(caller) = caller {
-            event["headers"][CALLER_HEADER] = json!(caller);
-        }
         let request =
             self.client.invoke().function_name(function_name).qualifier(qualifier).invocation_type(InvocationType::RequestResponse);
         let output =

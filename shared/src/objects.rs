@@ -162,6 +162,15 @@ impl Objects {
         Ok(listing)
     }
 
+    /// That the bucket answers at all, for health checks.
+    ///
+    /// # Errors
+    /// `Internal` when it does not.
+    pub async fn check(&self) -> Result<()> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix("health/").max_keys(1);
+        request.send().await.map(drop).map_err(failed(format!("listing s3://{}", self.bucket)))
+    }
+
     /// Removes an object; there being none is no error.
     ///
     /// # Errors
@@ -178,6 +187,18 @@ impl Objects {
     /// `Internal` when it cannot be signed.
     pub async fn presign_get(&self, key: &str, valid: Duration) -> Result<String> {
         let request = self.client.get_object().bucket(&self.bucket).key(key).presigned(presigning(valid)?).await;
+        Ok(request.map_err(failed(format!("signing a URL for {key}")))?.uri().to_owned())
+    }
+
+    /// A URL with which anyone may read the object until it expires, as a download of that type and disposition (the value of
+    /// the header `Content-Disposition`).
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be signed.
+    pub async fn presign_download(&self, key: &str, content_type: &str, disposition: &str, valid: Duration) -> Result<String> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = request.response_content_type(content_type).response_content_disposition(disposition);
+        let request = request.presigned(presigning(valid)?).await;
         Ok(request.map_err(failed(format!("signing a URL for {key}")))?.uri().to_owned())
     }
 

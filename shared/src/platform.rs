@@ -82,6 +82,20 @@ impl Platform {
         self.model_functions.get_or_init(|| ModelFunctions::new(aws_sdk_lambda::Client::new(&self.sdk)))
     }
 
+    /// Has webhooks told of the events that were written since the last call. One that cannot be told of now is told of by
+    /// `reconcile_events` later, so this fails nothing; a function that has no such right leaves it to that.
+    pub async fn announce_events(&self) {
+        let written = self.store.get().map(Store::take_written_events).unwrap_or_default();
+        if written.is_empty() || self.config.optional(config::WEBHOOK_STATE_MACHINE_ARN).is_none() {
+            return;
+        }
+        for event_id in written {
+            if let Err(error) = self.state_machines().deliver_new(&event_id).await {
+                tracing::warn!(%error, event_id, "an event is not told of yet");
+            }
+        }
+    }
+
     /// The key that signs session tokens, once it was read.
     pub(crate) fn signing_key(&self) -> &SigningKeyCell {
         &self.signing_key

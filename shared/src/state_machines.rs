@@ -7,6 +7,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::json;
 
 use crate::config::{self, Config};
+use crate::domain::event::Event;
 use crate::domain::job::{Job, JobKind};
 use crate::{Error, Result};
 
@@ -68,6 +69,52 @@ impl StateMachines {
         }
     }
 
+    /// That the state machine which deploys is there, for health checks.
+    ///
+    /// # Errors
+    /// `Internal` when it is not, or Step Functions does not answer.
+    pub async fn check(&self) -> Result<()> {
+        let request = self.client.describe_state_machine().state_machine_arn(self.machine(JobKind::Deployment)?);
+        let described = request.send().await;
+        described.map(drop).map_err(|error| Error::internal("describing the state machine", DisplayErrorContext(error).to_string()))
+    }
+
+    /// Starts the execution that tells webhooks of an event; starting it again changes nothing.
+    ///
+    /// # Errors
+    /// `Internal` when Step Functions does not take it.
+    pub async fn deliver(&self, event: &Event) -> Result<()> {
+        self.deliver_as(&event.id, event.execution_name()).await
+    }
+
+    /// As [`StateMachines::deliver`], for an event that was written just now.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn deliver_new(&self, event_id: &str) -> Result<()> {
+        self.deliver_as(event_id, event_id.to_owned()).await
+    }
+
+    async fn deliver_as(&self, event_id: &str, name: String) -> Result<()> {
+        let machine = self.config.get(config::WEBHOOK_STATE_MACHINE_ARN)?;
+        let input = json!({ "event_id": event_id }).to_string();
+        match self.client.start_execution().state_machine_arn(machine).name(name).input(input).send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if matches!(error.err(), StartExecutionError::ExecutionAlreadyExists(_)) => Ok(()),
+            Err(error) => Err(Error::internal(format!("delivering event {event_id}"), DisplayErrorContext(error).to_string())),
+        }
+    }
+
+    /// How the execution stands that tells webhooks of an event.
+    ///
+    /// # Errors
+    /// `Internal` when Step Functions does not answer.
+    pub async fn delivery(&self, event: &Event) -> Result<Execution> {
+        let machine = self.config.get(config::WEBHOOK_STATE_MACHINE_ARN)?;
+        let arn = format!("{}:{}", machine.replacen(":stateMachine:", ":execution:", 1), event.execution_name());
+        self.describe(arn).await
+    }
+
     /// Stops a job's execution and the training that it may nest; one that has ended or never began is no error.
     ///
     /// # Errors
@@ -95,14 +142,16 @@ impl StateMachines {
     /// # Errors
     /// `Internal` when Step Functions does not answer.
     pub async fn execution(&self, job: &Job) -> Result<Execution> {
-        let arn = self.execution_arn(job.kind, job.execution_name())?;
+        self.describe(self.execution_arn(job.kind, job.execution_name())?).await
+    }
+
+    async fn describe(&self, arn: String) -> Result<Execution> {
+        let asked = arn.clone();
         match self.client.describe_execution().execution_arn(arn).send().await {
             Ok(output) if matches!(output.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive) => Ok(Execution::Running),
             Ok(output) => Ok(Execution::Ended { status: output.status().as_str().to_owned(), cause: output.cause().map(str::to_owned) }),
             Err(SdkError::ServiceError(error)) if error.err().is_execution_does_not_exist() => Ok(Execution::Missing),
-            Err(error) => {
-                Err(Error::internal(format!("describing the execution of job {}", job.id), DisplayErrorContext(error).to_string()))
-            }
+            Err(error) => Err(Error::internal(format!("describing the execution {asked}"), DisplayErrorContext(error).to_string())),
         }
     }
 }

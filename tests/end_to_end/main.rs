@@ -17,3 +17,4 @@ mod images;
 mod mlflow_client;
 mod model_files;
 mod updates;
+mod webhooks;

@@ -54,6 +54,7 @@ impl App {
             deployment_id: served.deployment.id.clone(),
             model_name: served.model.model_name.clone(),
             model_version: served.model.model_version.clone(),
+            memory_mb: std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|size| size.parse().ok()),
         };
         let limits = Limits {
             body: if in_lambda { LAMBDA_LIMIT } else { options.max_body.min(BODY_LIMIT) },
@@ -61,6 +62,11 @@ impl App {
             time: Duration::from_secs(options.timeout),
         };
         Ok(Self { served, engine, log: PredictionLog::new(subject, in_lambda), limits, asked: AtomicBool::new(false) })
+    }
+
+    /// Whose predictions are logged: the deployment's id, where this server is a deployment.
+    pub fn log_deployment(&self) -> &str {
+        self.served.deployment.id.as_deref().unwrap_or_default()
     }
 
     /// Notes that a prediction is asked for; gives whether it comes upon a cold server: it is the first, or the model is not

@@ -4,6 +4,7 @@
 //! held by an [`engine`], which the image's `model.json` names.
 
 mod app;
+mod caller;
 mod deadline;
 pub mod engine;
 mod error;

@@ -52,6 +52,12 @@ pub struct Prediction {
     pub predictions: Option<Bytes>,
     /// What the caller was told, where the prediction failed.
     pub error: Option<String>,
+    /// Who asked: see [`crate::caller`].
+    pub caller: Option<String>,
+    /// How many bytes the answer had.
+    pub response_bytes: u64,
+    /// Whether the platform asked to check this version: the line is no prediction's then.
+    pub check: bool,
 }
 
 /// Whose predictions they are.
@@ -60,6 +66,8 @@ pub struct Subject {
     pub deployment_id: Option<String>,
     pub model_name: String,
     pub model_version: String,
+    /// The memory of this function in megabytes, in Lambda.
+    pub memory_mb: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +83,11 @@ struct Line<'a> {
     rows: usize,
     latency_ms: f64,
     cold_start: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_mb: Option<u32>,
+    response_bytes: u64,
     inputs: Option<Value>,
     predictions: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,7 +136,7 @@ fn write(line: &str) {
 fn line(subject: &Subject, prediction: &Prediction) -> String {
     let predictions = prediction.predictions.as_deref().filter(|bytes| bytes.len() < LINE_LIMIT);
     let mut line = Line {
-        kind: "prediction",
+        kind: if prediction.check { "check" } else { "prediction" },
         prediction_id: prediction.id,
         timestamp: prediction.at,
         deployment_id: subject.deployment_id.as_deref(),
@@ -133,6 +146,9 @@ fn line(subject: &Subject, prediction: &Prediction) -> String {
         rows: prediction.batch.as_ref().map_or(0, |batch| batch.rows),
         latency_ms: prediction.latency_ms,
         cold_start: prediction.cold_start,
+        caller: prediction.caller.as_deref(),
+        memory_mb: subject.memory_mb,
+        response_bytes: prediction.response_bytes,
         inputs: prediction.batch.as_ref().and_then(|batch| batch.columns(VALUE_LIMIT)),
         predictions: predictions.and_then(|bytes| serde_json::from_slice(bytes).ok()),
         error: prediction.error.as_deref(),
@@ -164,8 +180,11 @@ mod tests {
             batch: Some(Arc::new(Batch { rows, data, nulls: Vec::new() })),
             predictions: Some(Bytes::from(format!("[{}]", vec!["\"label\""; rows].join(",")))),
             error: None,
+            caller: Some("0123456789abcdef".into()),
+            response_bytes: 100,
+            check: false,
         };
-        let subject = Subject { deployment_id: Some("d".into()), model_name: "m".into(), model_version: "1".into() };
+        let subject = Subject { deployment_id: Some("d".into()), model_name: "m".into(), model_version: "1".into(), memory_mb: Some(2048) };
         let text = line(&subject, &prediction);
         assert!(text.len() <= LINE_LIMIT && text.ends_with('\n'));
         serde_json::from_str(&text).unwrap()
@@ -177,6 +196,7 @@ mod tests {
         assert_eq!((&line["type"], &line["rows"], &line["status"]), (&"prediction".into(), &2.into(), &200.into()));
         assert_eq!(line["inputs"]["feature_0"][1], 1.23456789);
         assert_eq!(line["predictions"][1], "label");
+        assert_eq!((&line["caller"], &line["memory_mb"], &line["response_bytes"]), (&"0123456789abcdef".into(), &2048.into(), &100.into()));
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     }
 

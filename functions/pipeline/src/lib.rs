@@ -3,7 +3,8 @@
 //!
 //! `statemachines/train.asl.json`: `begin_training` → `train` → `finish_training`.
 //! `statemachines/deploy.asl.json`: training (nested) → `build` → `push` → `deploy_function` → `publish_version` →
-//! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. Every task can run twice.
+//! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. `statemachines/webhook.asl.json`:
+//! `publish_event` → `deliver_webhook`, until it succeeds or is given up → `close_event`. Every task can run twice.
 
 pub mod base_image;
 pub mod image;
@@ -12,6 +13,7 @@ pub mod repository;
 pub mod routes;
 pub mod tasks;
 pub mod training;
+pub mod webhooks;
 
 use shared::http::error_style;
 use shared::identity::Access;
@@ -38,6 +40,10 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         task!(tasks::record_failure),
         task!(tasks::reconcile_jobs),
         task!(tasks::model_log),
+        task!(tasks::publish_event),
+        task!(tasks::deliver_webhook),
+        task!(tasks::close_event),
+        task!(tasks::reconcile_events),
     ],
     access: Access::Own,
     error_style: error_style::detail,

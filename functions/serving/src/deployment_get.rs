@@ -27,8 +27,9 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let deployment = platform.store()?.deployment_even_deleted(id).await?;
     let deployment = deployment.filter(|deployment| request.caller.may_use(deployment.owner.as_deref()));
     let deployment = deployment.ok_or_else(|| Error::not_found("There is no such deployment."))?;
+    let summary = platform.store()?.metrics_summary(&deployment.id).await?;
     let mut view = DeploymentView::new(platform, &request.base_url, deployment);
-    view.metrics_summary = Some(MetricsSummaryView::default());
+    view.metrics_summary = Some(MetricsSummaryView::from(summary));
     response::ok(&view)
 }
 

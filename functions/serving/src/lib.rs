@@ -15,12 +15,19 @@ pub mod deployment_rollback;
 pub mod deployment_update;
 pub mod deployment_versions;
 pub mod deployments_list;
+pub mod metrics;
 pub mod predict;
 pub mod prediction;
 pub mod root;
+pub mod status;
 pub mod test_model;
 pub mod upload_create;
 pub mod views;
+pub mod webhook_create;
+pub mod webhook_delete;
+pub mod webhook_deliveries;
+pub mod webhook_test;
+pub mod webhooks_list;
 
 mod body;
 mod deployment_id;
@@ -39,6 +46,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
     name: "serving",
     routes: &[
         route!(GET "/" => root).access(Access::Public),
+        route!(GET "/api/v1/status" => status as "api_status").access(Access::Public),
         route!(POST "/api/v1/auth/register" => auth_register).access(Access::Public).limited(&limits::AUTHENTICATION),
         route!(POST "/api/v1/auth/login" => auth_login).access(Access::Public).limited(&limits::AUTHENTICATION),
         route!(GET "/api/v1/auth/me" => auth_me).limited(&limits::AUTHENTICATION),
@@ -56,6 +64,12 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(GET "/api/v1/deployments/{deployment_id}/logs" => deployment_logs).limited(&limits::DEPLOYMENTS),
         route!(POST "/api/v1/predict/{deployment_id}" => predict).limited(&limits::PREDICTIONS),
         route!(POST "/api/v1/test-model" => test_model).limited(&limits::PREDICTIONS),
+        route!(GET "/api/v1/metrics/{deployment_id}" => metrics).limited(&limits::METRICS),
+        route!(POST "/api/v1/webhooks" => webhook_create).access(Access::Documented),
+        route!(GET "/api/v1/webhooks" => webhooks_list).access(Access::Documented),
+        route!(DELETE "/api/v1/webhooks/{webhook_id}" => webhook_delete).access(Access::Documented),
+        route!(POST "/api/v1/webhooks/{webhook_id}/test" => webhook_test).access(Access::Documented).limited(&limits::WEBHOOK_TESTS),
+        route!(GET "/api/v1/webhooks/{webhook_id}/deliveries" => webhook_deliveries).access(Access::Documented),
     ],
     tasks: &[],
     access: Access::User,
@@ -73,9 +87,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (name = "Authentication", description = "Users, sessions, API keys"),
         (name = "Deployments", description = "From a model file to predictions; versions of it"),
         (name = "Predictions", description = "One example, or many"),
+        (name = "Metrics", description = "What predictions add up to"),
+        (name = "Webhooks", description = "Who is told of what happens"),
     ),
     paths(
         root::handle,
+        status::handle,
         auth_register::handle,
         auth_login::handle,
         auth_me::handle,
@@ -93,6 +110,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         deployment_logs::handle,
         predict::handle,
         test_model::handle,
+        metrics::handle,
+        webhook_create::handle,
+        webhooks_list::handle,
+        webhook_delete::handle,
+        webhook_test::handle,
+        webhook_deliveries::handle,
     )
 )]
 struct Document;

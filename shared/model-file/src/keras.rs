@@ -119,7 +119,7 @@ impl Findings {
             return;
         }
         match text("module") {
-            Some(module) if !is_keras(module) && !(module == "builtins" && is_builtin(class)) => {
+            Some(module) if !(is_keras(module) || module == "builtins" && is_builtin(class)) => {
                 match imports::judge(module, class, Dialect::Python) {
                     Verdict::Safe => {}
                     Verdict::Suspicious(reason) => self.list(true, module, class, reason),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::Timestamp;
 
 /// One line of a deployed model's log: one request for predictions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct InferenceLog {
     /// Its id, a UUIDv7.
     pub prediction_id: String,
@@ -28,6 +28,18 @@ pub struct InferenceLog {
     /// True for the first request of a container.
     #[serde(default)]
     pub cold_start: bool,
+    /// Who asked, as a hash that tells callers of this deployment apart and leads to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The memory of the function that answered, in megabytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u32>,
+    /// How many bytes the answer had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_bytes: Option<u64>,
+    /// What the caller was told, where the prediction failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// The inputs, where they were small enough to be logged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Value>,

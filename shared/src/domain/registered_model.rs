@@ -21,6 +21,9 @@ pub struct RegisteredModel {
     pub aliases: BTreeMap<String, u64>,
     /// The highest version number given so far; 0 when it never had a version.
     pub last_version: u64,
+    /// The stages that have versions.
+    #[serde(default)]
+    pub stages: BTreeMap<Stage, StageVersions>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it, or one of its versions, last changed.
@@ -28,7 +31,7 @@ pub struct RegisteredModel {
 }
 
 /// How far a version stands, as MLflow's registry has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Stage {
     /// Nowhere yet.
     #[default]
@@ -59,6 +62,15 @@ impl Stage {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.name().eq_ignore_ascii_case(name))
     }
+}
+
+/// What a registered model keeps of a stage, so that its newest version is found without reading the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageVersions {
+    /// The highest version number in the stage.
+    pub latest: u64,
+    /// How many versions are in it.
+    pub count: u64,
 }
 
 /// Whether a version can be used.
@@ -102,6 +114,9 @@ pub struct ModelVersion {
     /// The folder that holds `MLmodel`, as a path under the artifact root, no slash at either end; absent where its
     /// files are kept somewhere else.
     pub artifact_path: Option<String>,
+    /// Where its files are, where `source` names another version and they are kept somewhere else.
+    #[serde(default)]
+    pub location: Option<String>,
     /// The logged model that it was made of.
     pub model_id: Option<String>,
     /// The job that registered it.
@@ -129,6 +144,8 @@ pub struct NewModelVersion {
     pub source: String,
     /// The folder that holds `MLmodel`, as a path under the artifact root.
     pub artifact_path: Option<String>,
+    /// Where its files are, where `source` names another version and they are kept somewhere else.
+    pub location: Option<String>,
     /// The job that registers it: the same job registers once.
     pub job_id: Option<String>,
     /// The logged model that it is made of.

@@ -9,11 +9,13 @@ use super::Store;
 use super::idempotency::Idempotency;
 use super::jobs::Created;
 use super::keys::{Index, Key, sortable};
+use super::outbox::event_write;
 use super::query::Query;
 use super::update::Update;
 use super::users::count_deployments;
 use super::write::{ATTEMPTS, NewItem, Outcome, Write, back_off};
 use crate::domain::deployment::{Configuration, Deployment, DeploymentEvent, DeploymentStatus, DeploymentVersion, ModelMetadata};
+use crate::domain::event::Event;
 use crate::domain::job::Job;
 use crate::paging::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
@@ -137,8 +139,8 @@ fn list_of_deleted(owner: Option<&str>) -> String {
 }
 
 /// What a transaction writes so that those who want to hear of a deployment's events are told of them.
-fn event_writes(_deployment: &Deployment, _events: &[DeploymentEvent]) -> Result<Vec<Write>> {
-    Ok(Vec::new())
+fn event_writes(deployment: &Deployment, events: &[DeploymentEvent]) -> Result<Vec<Write>> {
+    events.iter().map(|event| event_write(&Event::of_deployment((*event).into(), deployment))).collect()
 }
 
 /// The writes that make a deployment.

@@ -18,12 +18,21 @@
 //! | deployment lists | those that were deleted | `gsi1`: `DELETED_DEPLOYMENTS#<user id or anyone>`, by id |
 //! | versions, rollback, delete | a deployment's versions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `VERSION#` |
 //! | model_log, logs views | a deployment's predictions, newest first | `pk = DEPLOYMENT#<id>`, `sk` begins with `PREDICTION#` |
-//! | model_log, metrics views | a deployment's counters by minute | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#` |
+//! | model_log, metrics | a deployment's counters by minute, hour, day | `pk = DEPLOYMENT#<id>`, `sk` begins with `MINUTE#`, `HOUR#`, `DAY#` |
+//! | model_log, metrics | a sample of a deployment's callers by hour | `pk = DEPLOYMENT#<id>`, `sk` begins with `CALLERS#` |
+//! | model_log | whether lines were counted before | `pk = DEPLOYMENT#<id>`, `sk = COUNTED#<mark>` |
+//! | deployment views | a deployment's counters in all | `pk = DEPLOYMENT#<id>`, `sk = TOTALS` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
 //! | status, totals of lists | a counter | `pk = COUNTER#<name>`, `sk = COUNTER` |
 //! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |
 //! | finish_training | the version that a job registered | `pk = JOB#<id>`, `sk = VERSION` |
 //! | every writer of long texts | a text too long for its item, by its hash | the item's own `pk`, `sk = VALUE#<hash>` |
+//! | publish_event, deliver_webhook | an event that is not told of everywhere yet | `pk = OUTBOX#<id>`, `sk = OUTBOX` |
+//! | reconcile_events | those events, oldest first | `gsi2`: `OPEN_EVENTS`, by id; only open events carry it |
+//! | model_log | whether a minute's failed predictions were told of | `pk = DEPLOYMENT#<id>`, `sk = TOLD#<minute>` |
+//! | webhook routes, publish_event | an owner's webhooks; one of them | `pk = WEBHOOKS#<owner>`, `sk = WEBHOOK#<id>` |
+//! | publish_event, deliver_webhook | a delivery | `pk = WEBHOOK#<id>`, `sk = DELIVERY#<id>` |
+//! | webhook_deliveries | attempts to tell a webhook, newest first | `pk = WEBHOOK#<id>`, `sk` begins with `ATTEMPT#` |
 //! | register, users' views | a user | `pk = USER#<id>`, `sk = USER` |
 //! | me, deployment lists | a user's totals, and those of `anyone` | `pk = USER#<id>`, `sk = TOTALS` |
 //! | register, login | the user of an address, of a username | `pk = USER_EMAIL#<address>`, `USER_NAME#<name>` |
@@ -35,8 +44,8 @@
 //! | tracking | the experiment of a name | `pk = EXPERIMENT_NAME#<name>`, `sk = EXPERIMENT_NAME` |
 //! | tracking | experiments of a lifecycle stage, newest first | `gsi1`: `EXPERIMENTS#<stage>`, by creation time |
 //! | tracking | a run with its params, tags and (up to a bound) latest metrics | `pk = RUN#<id>`, `sk = RUN` |
-//! | tracking | all latest metrics of a run that has very many | `pk = RUN#<id>`, `sk` begins with `METRIC#` |
-//! | tracking | runs of an experiment in the order of a metric's latest value | `EXPERIMENT#<id>#METRIC#<metric>` in `gsi1` from the least value, in `gsi2` from the greatest; `METRIC_NAN` for those that are NaN |
+//! | tracking | the latest metrics that a run's own item has no room for | `pk = RUN#<id>`, `sk` begins with `METRICS#` |
+//! | tracking | runs of an experiment in the order of a metric's latest value | `pk = EXPERIMENT#<id>#METRIC#<metric>`, by value; `METRIC_NAN` for those that are NaN |
 //! | tracking | a metric's history in segments, one for each request | `pk = HISTORY#<run id>#<metric>`, by the first point's time, step, value |
 //! | tracking | segments of several metrics, of requests that log very many | `pk = SHARED_HISTORY#<run id>#<hash of the metric>`, the same way |
 //! | tracking | runs of an experiment, newest first | `gsi1`: `EXPERIMENT#<id>#RUNS#<stage>`, by start time |
@@ -48,8 +57,9 @@
 //! | every registry view | a registered model with its tags and aliases | `pk = MODEL#<name>`, `sk = MODEL` |
 //! | every registry view | a model's versions, newest first | `pk = MODEL#<name>`, `sk` begins with `VERSION#` |
 //! | every registry view | registered models by name | `gsi1`: `MODELS`, by name |
-//! | tracking | versions of all models, by name, newest first | `gsi1`: `MODEL_VERSIONS` |
-//! | tracking | the versions made of a run's models | `gsi2`: `RUN#<id>#VERSIONS` |
+//! | tracking | versions of all models, the last changed first | `gsi1`: `MODEL_VERSIONS` |
+//! | tracking | a model's versions, the last changed first | `pk = MODEL#<name>`, `sk` begins with `VERSION_PLACE#`; `gsi1`: `MODEL#<name>#VERSIONS` |
+//! | tracking | the versions made of a run's models, the last changed first | `gsi2`: `RUN#<id>#VERSIONS` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 

@@ -14,18 +14,24 @@ pub mod jobs;
 pub mod keys;
 pub mod layers;
 pub mod logged_models;
+pub mod metrics;
+pub mod model_versions;
+pub mod outbox;
 pub mod query;
 pub mod rate_limits;
 pub mod registered_models;
+pub(crate) mod run_metrics;
 pub mod runs;
 pub mod search;
 pub mod update;
 pub mod uploads;
 pub mod users;
 pub(crate) mod values;
+pub mod webhooks;
 pub mod write;
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
@@ -44,12 +50,14 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct Store {
     client: Client,
     table: String,
+    /// Events that were written and not told of yet.
+    written_events: Arc<Mutex<Vec<String>>>,
 }
 
 impl Store {
     /// The table of that name.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, written_events: Arc::default() }
     }
 
     /// The item under a key, read consistently; `None` where there is none.

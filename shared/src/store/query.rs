@@ -120,6 +120,14 @@ impl Store {
         Ok(found)
     }
 
+    /// Everything in a partition behind a sort key. For spans with a bound of their own.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer or an item is not of this type.
+    pub(crate) async fn all_after<T: DeserializeOwned>(&self, query: &Query, after: &str) -> Result<Vec<T>> {
+        self.query_items(query, Some(after), None).await?.into_iter().map(from_item).collect()
+    }
+
     async fn query_items(&self, query: &Query, after: Option<&str>, limit: Option<usize>) -> Result<Vec<Item>> {
         let (partition_attribute, sort_attribute) = query.attributes();
         let mut condition = "#partition = :partition".to_owned();

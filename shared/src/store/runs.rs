@@ -1,8 +1,7 @@
 //! Runs in the table. A run is one item with its params, tags and the latest values of its metrics, so that a page of
-//! runs is one query; a metric's values are items of their own, and so is the latest value of each metric, by which
-//! runs are found in the order of a metric.
+//! runs is one query. The metrics themselves: [`super::run_metrics`], [`super::history`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -11,19 +10,17 @@ use super::Store;
 use super::experiments::check_experiment_is_active;
 use super::keys::{Index, Key};
 use super::query::Query;
+use super::run_metrics::{INLINE_METRICS, entry_writes, latest_of};
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
-use super::write::{NewItem, Outcome, TRANSACTION_LIMIT, Updated, Write};
+use super::write::{NewItem, Outcome, Updated, Write};
 use crate::domain::lifecycle::LifecycleStage;
 use crate::domain::logged_model::ModelLocation;
-use crate::domain::run::{MetricPoint, ModelOutput, Run, RunStatus, ordered_number};
+use crate::domain::run::{MetricPoint, ModelOutput, Run, RunStatus};
 use crate::domain::{artifact_uri, experiment::DEFAULT_EXPERIMENT_ID};
 use crate::objects::{Objects, keys::artifact};
 use crate::paging::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
-
-/// How many metrics a run's own item holds; the latest values of more are read from their own items.
-const INLINE_METRICS: usize = 200;
 
 /// How many entries one update sets with a condition on each: an expression has at most 4 KB.
 const ENTRIES_PER_UPDATE: usize = 40;
@@ -31,7 +28,7 @@ const ENTRIES_PER_UPDATE: usize = 40;
 /// How many writes of one request are under way at once.
 const CONCURRENT_WRITES: usize = 8;
 
-const ATTEMPTS: u32 = 30;
+pub(super) const ATTEMPTS: u32 = 30;
 
 /// The tag that holds a run's name.
 pub const RUN_NAME_TAG: &str = "mlflow.runName";
@@ -42,12 +39,12 @@ pub const LOGGED_MODELS_TAG: &str = "mlflow.log-model.history";
 /// A run as the table holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RunItem {
-    id: String,
-    experiment_id: String,
+    pub(super) id: String,
+    pub(super) experiment_id: String,
     name: String,
     user_id: String,
     status: RunStatus,
-    start_time: i64,
+    pub(super) start_time: i64,
     end_time: Option<i64>,
     lifecycle_stage: LifecycleStage,
     artifact_uri: String,
@@ -55,23 +52,15 @@ pub(crate) struct RunItem {
     params: Texts,
     tags: Texts,
     /// Each metric's latest point as [`MetricPoint::latest_order`].
-    metrics: BTreeMap<String, String>,
+    pub(super) metrics: BTreeMap<String, String>,
     #[serde(default)]
-    more_metrics: bool,
+    pub(super) more_metrics: bool,
     #[serde(default)]
     model_outputs: Vec<ModelOutput>,
     #[serde(default)]
     model_inputs: Vec<String>,
     #[serde(default)]
     has_datasets: bool,
-}
-
-/// The latest value of a metric as an item of its own.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct LatestMetric {
-    pub(crate) run_id: String,
-    metric: String,
-    latest: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -127,16 +116,12 @@ impl HoldsTexts for RunItem {
     }
 }
 
-fn partition(id: &str) -> String {
+pub(super) fn partition(id: &str) -> String {
     format!("RUN#{id}")
 }
 
-fn key(id: &str) -> Key {
+pub(super) fn key(id: &str) -> Key {
     Key::new(partition(id), "RUN")
-}
-
-fn latest_key(run_id: &str, metric: &str) -> Key {
-    Key::new(partition(run_id), format!("METRIC#{metric}"))
 }
 
 pub(crate) fn list(experiment_id: &str, stage: LifecycleStage) -> String {
@@ -144,20 +129,15 @@ pub(crate) fn list(experiment_id: &str, stage: LifecycleStage) -> String {
 }
 
 /// By start time, the newest first; runs of the same time by id.
-fn newest_first_order(start_time: i64, id: &str) -> String {
+pub(super) fn newest_first_order(start_time: i64, id: &str) -> String {
     format!("{:016x}#{id}", !(start_time.cast_unsigned() ^ (1 << 63)))
 }
 
-/// Runs of an experiment by the latest value of a metric. NaN, which compares to no number, has a list of its own.
-pub(crate) fn metric_list(experiment_id: &str, metric: &str, value: f64) -> String {
-    format!("EXPERIMENT#{experiment_id}#{}#{metric}", if value.is_nan() { "METRIC_NAN" } else { "METRIC" })
-}
-
-fn no_run(id: &str) -> Error {
+pub(super) fn no_run(id: &str) -> Error {
     Error::not_found(format!("Run with id={id} not found"))
 }
 
-fn check_is_active(run: &RunItem) -> Result<()> {
+pub(super) fn check_is_active(run: &RunItem) -> Result<()> {
     match run.lifecycle_stage {
         LifecycleStage::Active => Ok(()),
         LifecycleStage::Deleted => {
@@ -294,8 +274,8 @@ impl Store {
     /// Items of runs as runs.
     pub(crate) async fn complete_runs(&self, mut items: Vec<RunItem>) -> Result<Vec<Run>> {
         for item in items.iter_mut().filter(|item| item.more_metrics) {
-            let latest: Vec<LatestMetric> = self.all(&Query::table(partition(&item.id)).prefix("METRIC#")).await?;
-            item.metrics.extend(latest.into_iter().map(|latest| (latest.metric, latest.latest)));
+            let more = self.metrics_beside(&item.id).await?;
+            item.metrics.extend(more);
         }
         self.restore_texts(&mut items).await?;
         items.into_iter().map(RunItem::into_run).collect()
@@ -506,15 +486,16 @@ impl Store {
         }
         let latest = latest_of(&batch.metrics);
         if !latest.is_empty() {
-            // What is the latest value is in the history too, whenever the writer stops.
-            let (history, own) = (self.put_history(run_id, &batch.metrics), self.set_latest_items(&item, &latest));
-            tokio::try_join!(history, own)?;
+            // What is the latest value is in the history and in the metric's list too, whenever the writer stops.
+            let unknown = latest.iter().filter(|(metric, _)| !item.metrics.contains_key(*metric));
+            let (history, entries) = (self.put_history(run_id, &batch.metrics), self.put_metric_entries(&item, unknown));
+            tokio::try_join!(history, entries)?;
         }
         if self.set_together(&item, &batch, &latest).await? {
             return Ok(());
         }
         self.log_params(item.clone(), &batch.params).await?;
-        self.set_inline_metrics(item, latest).await?;
+        self.set_latest_metrics(item, latest).await?;
         self.set_run_tags(run_id, &batch.tags).await
     }
 
@@ -535,13 +516,25 @@ impl Store {
             let value = stored(value);
             update = update.if_entry_absent_or("params", name, "=", &value)?.set_entry("params", name, &value)?;
         }
+        let mut entries = Vec::new();
         for (metric, order) in metrics {
-            update = update.if_entry_absent_or("metrics", metric, "<", order)?.set_entry("metrics", metric, order)?;
+            update = match item.metrics.get(metric) {
+                Some(held) => {
+                    entries.extend(entry_writes(item, metric, held, order)?);
+                    update.if_entry_equals("metrics", metric, held)?
+                }
+                None => update.if_entry_missing("metrics", metric),
+            };
+            update = update.set_entry("metrics", metric, order)?;
         }
         for (name, value) in &batch.tags {
             update = with_tag(update, name, value)?;
         }
-        Ok(self.update::<serde::de::IgnoredAny>(update).await?.is_done())
+        if entries.is_empty() {
+            return Ok(self.update::<serde::de::IgnoredAny>(update).await?.is_done());
+        }
+        entries.push(Write::Update(update));
+        Ok(self.transact(entries).await?.is_done())
     }
 
     async fn log_params(&self, item: RunItem, params: &BTreeMap<String, String>) -> Result<()> {
@@ -601,75 +594,6 @@ impl Store {
         self.log_batch(run_id, Batch { metrics: vec![(metric.to_owned(), value)], ..Batch::default() }).await
     }
 
-    /// The latest values as items of their own; an item only moves forward.
-    async fn set_latest_items(&self, item: &RunItem, latest: &BTreeMap<String, String>) -> Result<()> {
-        // What the run's own item says is newer needs no write.
-        let newer: Vec<(String, String)> = latest
-            .iter()
-            .filter(|(metric, order)| item.metrics.get(*metric).is_none_or(|held| held < *order))
-            .map(|(metric, order)| (metric.clone(), order.clone()))
-            .collect();
-        if let [(metric, order)] = newer.as_slice() {
-            return self.put(latest_item(item, metric, order)?).await.map(drop);
-        }
-        let chunks: Vec<Vec<(String, String)>> = newer.chunks(TRANSACTION_LIMIT).map(<[_]>::to_vec).collect();
-        stream::iter(chunks.into_iter().map(|entries| self.set_latest_chunk(item, entries)))
-            .buffer_unordered(CONCURRENT_WRITES)
-            .try_collect()
-            .await
-    }
-
-    async fn set_latest_chunk(&self, item: &RunItem, mut entries: Vec<(String, String)>) -> Result<()> {
-        while !entries.is_empty() {
-            let writes = entries.iter().map(|(metric, order)| Ok(Write::Put(latest_item(item, metric, order)?))).collect::<Result<_>>()?;
-            let Outcome::Refused(superseded) = self.transact(writes).await? else { break };
-            let superseded: BTreeSet<usize> = superseded.into_iter().collect();
-            let mut position = 0..;
-            entries.retain(|_| !position.next().is_some_and(|at| superseded.contains(&at)));
-        }
-        Ok(())
-    }
-
-    /// The latest values in the run's own item, as far as it has room for them.
-    async fn set_inline_metrics(&self, item: RunItem, latest: BTreeMap<String, String>) -> Result<()> {
-        let run_id = item.id.clone();
-        let mut held = item;
-        for _ in 0..ATTEMPTS {
-            let mut room = INLINE_METRICS.saturating_sub(held.metrics.len());
-            let mut overflow = false;
-            let mut newer = Vec::new();
-            for (metric, order) in &latest {
-                match held.metrics.get(metric) {
-                    Some(known) if known >= order => {}
-                    Some(_) => newer.push((metric, order)),
-                    None if room > 0 => {
-                        room -= 1;
-                        newer.push((metric, order));
-                    }
-                    None => overflow = true,
-                }
-            }
-            newer.truncate(ENTRIES_PER_UPDATE);
-            let must_mark = overflow && !held.more_metrics;
-            if newer.is_empty() && !must_mark {
-                return Ok(());
-            }
-            let mut update = Update::new(key(&run_id)).if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
-            if must_mark {
-                update = update.set("more_metrics", &true)?;
-            }
-            for (metric, order) in newer {
-                update = update.if_entry_absent_or("metrics", metric, "<", order)?.set_entry("metrics", metric, order)?;
-            }
-            held = match self.update_or_current::<RunItem>(update).await? {
-                Updated::Done(item) | Updated::Refused(Some(item)) => item,
-                Updated::Refused(None) => return Err(no_run(&run_id)),
-            };
-            check_is_active(&held)?;
-        }
-        Err(busy(&run_id))
-    }
-
     /// Where the model is that a run logged: its newest logged model that is whole; for older clients, the folder of
     /// the run's artifacts that holds an `MLmodel` file. `None` when it logged none.
     ///
@@ -695,33 +619,6 @@ impl Store {
     }
 }
 
-/// A metric's latest value as an item of its own, listed from the least value and from the greatest. Among equal values the
-/// newest run comes first in both lists, as in MLflow's order.
-fn latest_item(item: &RunItem, metric: &str, order: &str) -> Result<NewItem> {
-    let value = MetricPoint::from_latest_order(order).map_or(0.0, |point| point.value);
-    let list = metric_list(&item.experiment_id, metric, value);
-    let rising = ordered_number(value);
-    let run = newest_first_order(item.start_time, &item.id);
-    let latest = LatestMetric { run_id: item.id.clone(), metric: metric.to_owned(), latest: order.to_owned() };
-    Ok(NewItem::new(&latest_key(&item.id, metric), &latest)?
-        .listed(Index::First, list.clone(), format!("{rising:016x}#{run}"))
-        .listed(Index::Second, list, format!("{:016x}#{run}", !rising))
-        .if_absent_or_less("latest", order))
-}
-
-/// The latest of each metric's points, as [`MetricPoint::latest_order`].
-fn latest_of(metrics: &[(String, MetricPoint)]) -> BTreeMap<String, String> {
-    let mut latest: BTreeMap<String, String> = BTreeMap::new();
-    for (metric, value) in metrics {
-        let order = value.latest_order();
-        let known = latest.entry(metric.clone()).or_default();
-        if order > *known {
-            *known = order;
-        }
-    }
-    latest
-}
-
 /// True when a param is there already with another value.
 fn differ(item: &RunItem, params: &BTreeMap<String, String>) -> bool {
     params.iter().any(|(name, value)| item.params.get(name).is_some_and(|held| *held != stored(value)))
@@ -732,6 +629,6 @@ fn with_tag(update: Update, name: &str, value: &str) -> Result<Update> {
     if name == RUN_NAME_TAG && !value.is_empty() { update.set("name", value) } else { Ok(update) }
 }
 
-fn busy(run_id: &str) -> Error {
+pub(super) fn busy(run_id: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("Others keep writing to run {run_id} at this moment; try again."))
 }

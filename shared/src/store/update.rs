@@ -17,6 +17,7 @@ pub struct Update {
     sets: Vec<String>,
     adds: Vec<String>,
     removes: Vec<String>,
+    deletes: Vec<String>,
     conditions: Vec<String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) values: HashMap<String, AttributeValue>,
@@ -30,6 +31,7 @@ impl Update {
             sets: Vec::new(),
             adds: Vec::new(),
             removes: Vec::new(),
+            deletes: Vec::new(),
             conditions: Vec::new(),
             names: HashMap::new(),
             values: HashMap::new(),
@@ -111,6 +113,16 @@ impl Update {
         self
     }
 
+    /// Only if the map has such an entry, and with that value.
+    ///
+    /// # Errors
+    /// `Internal` when the value cannot be written as an attribute.
+    pub fn if_entry_equals<T: Serialize + ?Sized>(mut self, map: &str, key: &str, value: &T) -> Result<Self> {
+        let (entry, value) = (self.entry(map, key), self.value(value)?);
+        self.conditions.push(format!("{entry} = {value}"));
+        Ok(self)
+    }
+
     /// Only if the map has no such entry, or one that compares so to the value.
     ///
     /// # Errors
@@ -140,6 +152,26 @@ impl Update {
         let (name, value) = (self.name(attribute), self.value(&amount)?);
         self.adds.push(format!("{name} {value}"));
         Ok(self)
+    }
+
+    /// Adds texts to a set of texts, which is made where there is none. There has to be one at least.
+    pub fn include(mut self, attribute: &str, texts: &[String]) -> Self {
+        let (name, value) = (self.name(attribute), self.texts(texts));
+        self.adds.push(format!("{name} {value}"));
+        self
+    }
+
+    /// Takes texts out of a set of texts. There has to be one at least.
+    pub fn exclude(mut self, attribute: &str, texts: &[String]) -> Self {
+        let (name, value) = (self.name(attribute), self.texts(texts));
+        self.deletes.push(format!("{name} {value}"));
+        self
+    }
+
+    fn texts(&mut self, texts: &[String]) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), AttributeValue::Ss(texts.to_vec()));
+        placeholder
     }
 
     /// Removes an attribute.
@@ -195,7 +227,7 @@ impl Update {
     }
 
     pub(crate) fn expression(&self) -> String {
-        [("SET", &self.sets), ("ADD", &self.adds), ("REMOVE", &self.removes)]
+        [("SET", &self.sets), ("ADD", &self.adds), ("REMOVE", &self.removes), ("DELETE", &self.deletes)]
             .into_iter()
             .filter(|(_, clauses)| !clauses.is_empty())
             .map(|(keyword, clauses)| format!("{keyword} {}", clauses.join(", ")))

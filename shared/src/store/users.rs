@@ -30,12 +30,12 @@ pub struct UserTotals {
     pub predictions: u64,
 }
 
-fn totals_key(id: &str) -> Key {
+pub(crate) fn totals_key(id: &str) -> Key {
     Key::new(format!("USER#{id}"), "TOTALS")
 }
 
 /// Under which name is counted what nobody in particular made; no user has such an id.
-const ANYONE: &str = "anyone";
+pub(crate) const ANYONE: &str = "anyone";
 
 /// The write that counts a deployment more, or less, of a user, or of nobody in particular.
 pub(crate) fn count_deployments(owner: Option<&str>, amount: i64) -> Result<Write> {

@@ -105,6 +105,18 @@ pub enum Write {
     Update(Update),
     /// Deletes an item.
     Delete(Key),
+    /// Deletes an item if an attribute of it has that value. The attribute's name must not be a reserved word of DynamoDB's.
+    DeleteWhere(Key, &'static str, AttributeValue),
+}
+
+impl Write {
+    /// The partition of an item that is put.
+    fn put_partition(&self) -> Option<&str> {
+        match self {
+            Write::Put(new) => new.item.get("pk")?.as_s().ok().map(String::as_str),
+            _ => None,
+        }
+    }
 }
 
 /// What became of a write with conditions.
@@ -208,15 +220,39 @@ impl Store {
         request.send().await.map(drop).map_err(failed("deleting an item"))
     }
 
+    /// Deletes an item if an attribute of it, a text, has that value; it having another one, or there being no item, is no
+    /// error. The attribute's name must not be a reserved word of DynamoDB's.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn delete_where(&self, key: Key, attribute: &'static str, value: String) -> Result<()> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression(format!("{attribute} = :value"))
+            .expression_attribute_values(":value", AttributeValue::S(value));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+            Err(error) => Err(failed("deleting an item")(error)),
+        }
+    }
+
     /// All of the writes or none. A clash with another transaction is tried again for a while.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer; `Unavailable` when other writers keep getting in between.
     pub async fn transact(&self, writes: Vec<Write>) -> Result<Outcome> {
+        let partitions: Vec<String> = writes.iter().filter_map(Write::put_partition).map(str::to_owned).collect();
         let items = writes.into_iter().map(|write| self.transaction_item(write)).collect::<Result<Vec<_>>>()?;
         for attempt in 0..ATTEMPTS {
             match self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await {
-                Ok(_) => return Ok(Outcome::Done(())),
+                Ok(_) => {
+                    self.note_written(partitions.iter().map(String::as_str));
+                    return Ok(Outcome::Done(()));
+                }
                 Err(error) => {
                     let Some(refused) = refused_conditions(&error) else {
                         return Err(failed("writing a transaction")(error));
@@ -251,6 +287,11 @@ impl Store {
                     .build()
                     .map_err(broken)?,
             ),
+            Write::DeleteWhere(key, attribute, value) => {
+                let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
+                let delete = delete.condition_expression(format!("{attribute} = :value")).expression_attribute_values(":value", value);
+                item.delete(delete.build().map_err(broken)?)
+            }
             Write::Delete(key) => {
                 item.delete(Delete::builder().table_name(&self.table).set_key(Some(key.attributes())).build().map_err(broken)?)
             }

@@ -140,6 +140,14 @@ impl Services {
 fn worked(call: &Call, method: &Method) -> Response {
     let body = match call.operation.as_str() {
         "StartExecution" => json!({ "executionArn": "arn:aws:states:us-east-1:000000000000:execution:x:y", "startDate": 1.0 }),
+        "DescribeExecution" => json!({
+            "executionArn": "arn:aws:states:us-east-1:000000000000:execution:x:y",
+            "stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:x", "startDate": 1.0, "status": "FAILED",
+        }),
+        // What the SDK insists on in the description of a state machine.
+        "DescribeStateMachine" => json!({
+            "stateMachineArn": "x", "name": "x", "definition": "{}", "roleArn": "x", "type": "STANDARD", "creationDate": 1.0,
+        }),
         "StopExecution" => json!({ "stopDate": 1.0 }),
         _ => json!({}),
     };

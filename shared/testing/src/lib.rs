@@ -22,18 +22,33 @@ pub(crate) const BUCKET: &str = "bucket";
 pub(crate) const ACCESS_KEY: &str = "test";
 pub(crate) const SECRET_KEY: &str = "secret";
 
-const VALUES: &[(config::Variable, &str)] = &[
-    (config::TABLE_NAME, TABLE),
-    (config::BUCKET_NAME, BUCKET),
-    (config::TRAIN_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:train"),
-    (config::DEPLOY_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:deploy"),
-    (config::MODEL_FUNCTION_PREFIX, "serveml-model-"),
-    (config::REPOSITORY_NAME, "repository"),
-    (config::MODEL_MEMORY_MB, "2048"),
-    (config::MODEL_TIMEOUT_SECONDS, "60"),
-    (config::AUTHENTICATION, "documented"),
-    (config::REGISTRATION, "open"),
-];
+macro_rules! values {
+    ($($more:expr),*) => {
+        &[
+            (config::TABLE_NAME, TABLE),
+            (config::BUCKET_NAME, BUCKET),
+            (config::TRAIN_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:train"),
+            (config::DEPLOY_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:deploy"),
+            (config::MODEL_FUNCTION_PREFIX, "serveml-model-"),
+            (config::AUTHENTICATION, "documented"),
+            (config::REGISTRATION, "open"),
+            (config::INFERENCE_LOG_DAYS, "30"),
+            (config::WEBHOOK_NETWORKS, "any"),
+            (config::WEBHOOK_RETRY_SECONDS, "10"),
+            (config::MODEL_MEMORY_MB, "2048"),
+            (config::MODEL_TIMEOUT_SECONDS, "60"),
+            (config::REPOSITORY_NAME, "repository"),
+            $($more),*
+        ]
+    };
+}
+
+const VALUES: &[(config::Variable, &str)] = values!();
+/// With what only those functions have that tell webhooks.
+const TELLING_VALUES: &[(config::Variable, &str)] = values!(
+    (config::WEBHOOK_STATE_MACHINE_ARN, "arn:aws:states:us-east-1:000000000000:stateMachine:webhook"),
+    (config::API_URL, "https://api.serveml.com")
+);
 
 /// A platform of a test's own.
 pub struct TestPlatform {
@@ -45,12 +60,21 @@ pub struct TestPlatform {
 impl TestPlatform {
     /// A platform with an empty table and an empty bucket.
     pub async fn start() -> Self {
+        Self::start_with(VALUES).await
+    }
+
+    /// The same, whose functions have webhooks told of what they change.
+    pub async fn start_telling() -> Self {
+        Self::start_with(TELLING_VALUES).await
+    }
+
+    async fn start_with(values: &'static [(config::Variable, &'static str)]) -> Self {
         let aws = aws::Aws::start().await;
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
             .endpoint_url(format!("http://{}", aws.address));
-        Self { platform: Platform::load(Config::of(VALUES), sdk).await, aws }
+        Self { platform: Platform::load(Config::of(values), sdk).await, aws }
     }
 
     /// The calls that were made so far of services other than DynamoDB and S3.

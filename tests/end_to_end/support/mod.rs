@@ -3,6 +3,7 @@
 pub mod client;
 pub mod cloud;
 pub mod python;
+pub mod receiver;
 pub mod scripts;
 
 pub use client::Client;

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    caller,
     deadline::deadline,
     engine::Problem,
     error::Failure,
@@ -41,15 +42,20 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
         batch: None,
         predictions: None,
         error: None,
+        caller: caller::of(request.extensions(), app.log_deployment()),
+        response_bytes: 0,
+        check: caller::is_check(request.extensions()),
     };
     let mut response = match answer(&app, request, &mut prediction).await {
         Ok((body, predictions)) => {
+            prediction.response_bytes = body.len() as u64;
             prediction.predictions = Some(body.slice(predictions));
             let mut response = Response::new(Body::from(body));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
         Err(failure) => {
+            prediction.response_bytes = failure.detail.len() as u64;
             prediction.error = Some(failure.detail.clone());
             failure.into_response()
         }

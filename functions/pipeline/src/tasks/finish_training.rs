@@ -88,6 +88,7 @@ fn new_version(job: &Job, location: ModelLocation) -> NewModelVersion {
         artifact_path: Some(location.artifact_path),
         job_id: Some(job.id.clone()),
         model_id: location.model_id,
+        location: None,
     }
 }
 

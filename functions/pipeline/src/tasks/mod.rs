@@ -2,12 +2,16 @@
 
 pub mod begin_training;
 pub mod build;
+pub mod close_event;
+pub mod deliver_webhook;
 pub mod deploy_function;
 pub mod finish_training;
 pub mod go_live;
 pub mod model_log;
+pub mod publish_event;
 pub mod publish_version;
 pub mod push;
+pub mod reconcile_events;
 pub mod reconcile_jobs;
 pub mod record_failure;
 pub mod train;

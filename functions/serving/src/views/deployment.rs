@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::config::{MODEL_MEMORY_MB, MODEL_TIMEOUT_SECONDS};
 use shared::domain::deployment::{Configuration, Deployment, ModelMetadata};
+use shared::store::metrics::MetricsSummary;
 use shared::{Platform, Timestamp};
 use utoipa::ToSchema;
 
@@ -88,6 +89,18 @@ pub struct MetricsSummaryView {
     /// Which part of them failed; null before the first.
     #[schema(example = 0.001)]
     pub error_rate: Option<f64>,
+}
+
+impl From<MetricsSummary> for MetricsSummaryView {
+    fn from(summary: MetricsSummary) -> Self {
+        let asked = summary.total_predictions > 0;
+        let rounded = |value: f64, factor: f64| asked.then(|| (value * factor).round() / factor);
+        Self {
+            total_predictions: summary.total_predictions,
+            avg_latency_ms: rounded(summary.avg_latency_ms, 100.0),
+            error_rate: rounded(summary.error_rate, 1e6),
+        }
+    }
 }
 
 /// A deployment.

@@ -3,3 +3,4 @@
 pub mod deployment;
 pub mod problem;
 pub mod user;
+pub mod webhook;

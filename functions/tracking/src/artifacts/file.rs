@@ -19,12 +19,45 @@ pub async fn response(objects: &Objects, path: &str) -> Result<Response> {
     let key = artifact(path);
     let missing = || Error::not_found(format!("No such artifact: '{path}'"));
     if objects.size(&key).await?.ok_or_else(missing)? > LARGEST_THROUGH {
-        return response::redirect(StatusCode::FOUND, &objects.presign_get(&key, paths::URL_LIFE).await?);
+        let url = objects.presign_download(&key, file_type::of(path), &disposition(path), paths::URL_LIFE).await?;
+        return response::redirect(StatusCode::FOUND, &url);
     }
     let body = objects.get(&key).await?.ok_or_else(missing)?;
     let mut file = response::with_type(StatusCode::OK, file_type::of(path), body);
     // Shown by no browser as a page of this site: anyone who can log an artifact would speak in its name.
-    file.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    let disposition = HeaderValue::from_str(&disposition(path)).unwrap_or(HeaderValue::from_static("attachment"));
+    file.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     file.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(file)
+}
+
+/// A download under the file's own name, in RFC 6266's form: a name that is no token stands in quotes, one beyond ASCII is
+/// told in UTF-8 too.
+fn disposition(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_token = |character: char| character.is_ascii_alphanumeric() || "!#$&+-.^_`|~".contains(character);
+    if !name.is_empty() && name.chars().all(is_token) {
+        return format!("attachment; filename={name}");
+    }
+    let plain = |character: char| if matches!(character, ' '..='~') && !matches!(character, '"' | '\\') { character } else { '_' };
+    let ascii: String = name.chars().map(plain).collect();
+    let encoded: String =
+        name.bytes().map(|byte| if is_token(char::from(byte)) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
+    match name.is_ascii() {
+        true => format!("attachment; filename=\"{ascii}\""),
+        false => format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::disposition;
+
+    #[test]
+    fn a_download_has_the_name_of_its_file() {
+        assert_eq!(disposition("0/r/artifacts/a.txt"), "attachment; filename=a.txt");
+        assert_eq!(disposition("dog+step+20.png"), "attachment; filename=dog+step+20.png");
+        assert_eq!(disposition("my \"file\".txt"), "attachment; filename=\"my _file_.txt\"");
+        assert_eq!(disposition("größe.txt"), "attachment; filename=\"gr__e.txt\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.txt");
+    }
 }

@@ -5,7 +5,7 @@ pub fn of(path: &str) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
-        None if matches!(name, "MLmodel" | "MLproject" | "conda" | "requirements") => "text/plain",
+        None if ["MLmodel", "MLproject", "conda", "requirements"].iter().any(|known| name.eq_ignore_ascii_case(known)) => "text/plain",
         Some("txt" | "log" | "err" | "cfg" | "conf" | "ini" | "md" | "py" | "r" | "yaml" | "yml" | "toml" | "sh" | "sql") => "text/plain",
         Some("json") => "application/json",
         Some("csv") => "text/csv",

@@ -37,6 +37,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         run_link: message.text("run_link")?.filter(|link| !link.is_empty()),
         source: source.uri,
         artifact_path: source.artifact_path,
+        location: source.location,
         job_id: None,
         model_id: source.model_id,
     };

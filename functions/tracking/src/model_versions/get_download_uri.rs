@@ -24,7 +24,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let uri = match (&found.artifact_path, &found.model_id) {
         (Some(path), _) => shared::domain::artifact_uri::of_path(path),
         (None, Some(model_id)) => store.logged_model(model_id).await?.map_or(found.source, |model| model.artifact_uri),
-        (None, None) => found.source,
+        (None, None) => found.location.unwrap_or(found.source),
     };
     response::ok(&json!({ "artifact_uri": uri }))
 }

@@ -16,6 +16,8 @@ pub struct Source {
     pub uri: String,
     /// Where its files are under the artifact root; absent when they are somewhere else.
     pub artifact_path: Option<String>,
+    /// Where its files are, where the URI names another version and they are somewhere else.
+    pub location: Option<String>,
     /// The run that made it.
     pub run_id: Option<String>,
     /// The logged model.
@@ -67,7 +69,7 @@ pub async fn resolve(store: &Store, uri: &str, run_id: Option<String>, model_id:
         let location = run.as_ref().filter(|_| !below.is_empty()).map(|run| format!("{}/{below}", run.artifact_uri));
         let run_id = run_id.or(run.map(|run| run.id));
         let artifact_path = location.and_then(|location| artifact_uri::path(&location));
-        return Ok(Source { uri: uri.to_owned(), artifact_path, run_id, model_id });
+        return Ok(Source { uri: uri.to_owned(), artifact_path, run_id, model_id, location: None });
     }
     if uri.starts_with("mlflow-artifacts:") {
         // With a host in it (`mlflow-artifacts://host/path`) it names the same files.
@@ -77,9 +79,9 @@ pub async fn resolve(store: &Store, uri: &str, run_id: Option<String>, model_id:
         if !artifact_uri::is_plain(&path) {
             return Err(invalid(uri, "It leads out of the artifacts."));
         }
-        return Ok(Source { uri: uri.to_owned(), artifact_path: Some(path), run_id, model_id });
+        return Ok(Source { uri: uri.to_owned(), artifact_path: Some(path), run_id, model_id, location: None });
     }
-    Ok(Source { uri: uri.to_owned(), artifact_path: None, run_id, model_id })
+    Ok(Source { uri: uri.to_owned(), artifact_path: None, run_id, model_id, location: None })
 }
 
 fn check_text(uri: &str) -> Result<()> {
@@ -145,6 +147,7 @@ async fn of_logged_model(store: &Store, uri: &str, id: &str, run_id: Option<Stri
         artifact_path: model.artifact_path(),
         run_id: run_id.or(model.source_run_id),
         model_id: Some(model.id),
+        location: None,
     })
 }
 
@@ -156,6 +159,10 @@ async fn of_version(store: &Store, uri: &str, path: &str, run_id: Option<String>
     }
     Ok(Source {
         uri: format!("models:/{}/{}", version.model_name, version.version),
+        location: match (&version.artifact_path, &version.model_id) {
+            (None, None) => version.location.or(Some(version.source)),
+            _ => None,
+        },
         artifact_path: version.artifact_path,
         run_id: version.run_id,
         model_id: version.model_id,
@@ -171,7 +178,7 @@ async fn named_version(store: &Store, uri: &str, path: &str) -> Result<ModelVers
             store.model_version(name, rules::version_number(which)?).await?
         } else {
             let wanted: Stage = stage::of_name(which)?;
-            store.latest_versions_by_stage(name, &[wanted]).await?.pop()
+            store.latest_versions_of_model(name, &[wanted]).await?.pop()
         };
         (name, version)
     } else {

@@ -21,6 +21,6 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     let model = store.registered_model(&name).await?;
     let model = model.ok_or_else(|| Error::not_found(format!("Registered Model with name={name} not found")))?;
-    let latest = store.latest_versions_by_stage(&name, &Stage::ALL).await?;
+    let latest = store.latest_versions_by_stage(std::slice::from_ref(&model), &Stage::ALL).await?.remove(&name).unwrap_or_default();
     response::ok(&json!({ "registered_model": shapes::registered_model(&model, &latest) }))
 }

@@ -25,7 +25,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         true => Stage::ALL.to_vec(),
         false => stages.iter().map(|name| stage::of_name(name)).collect::<Result<Vec<_>>>()?,
     };
-    let versions = platform.store()?.latest_versions_by_stage(&name, &stages).await?;
+    let versions = platform.store()?.latest_versions_of_model(&name, &stages).await?;
     let versions: Vec<_> = versions.iter().map(shapes::model_version).collect();
     response::ok(&shapes::object(json!({ "model_versions": versions })))
 }

@@ -25,6 +25,6 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     rules::check_model_name(&new_name)?;
     let store = platform.store()?;
     let model = store.rename_registered_model(&name, &new_name).await?;
-    let latest = store.latest_versions_by_stage(&new_name, &Stage::ALL).await?;
+    let latest = store.latest_versions_of_model(&new_name, &Stage::ALL).await?;
     response::ok(&json!({ "registered_model": shapes::registered_model(&model, &latest) }))
 }

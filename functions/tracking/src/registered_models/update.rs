@@ -22,6 +22,6 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     description.as_deref().map_or(Ok(()), rules::check_description)?;
     let store = platform.store()?;
     let model = store.describe_registered_model(&name, description.as_deref()).await?;
-    let latest = store.latest_versions_by_stage(&name, &Stage::ALL).await?;
+    let latest = store.latest_versions_of_model(&name, &Stage::ALL).await?;
     response::ok(&json!({ "registered_model": shapes::registered_model(&model, &latest) }))
 }

@@ -104,3 +104,53 @@ async fn an_experiment_is_made_once() {
     let made = join_all((0..10).map(|_| store.ensure_default_experiment())).await;
     assert!(made.into_iter().all(|experiment| experiment.unwrap().id == "0"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_very_many_metrics_leave_the_lists_as_the_run_is() {
+    const METRICS: usize = 260;
+    let server = Server::start().await;
+    let run = server.run().await;
+    // More metrics than the run's own item holds, whose values come back: 0, 1, 2, 0, 1, 2.
+    let writers = (0..3_i64).map(|writer| {
+        let (server, run) = (&server, &run);
+        async move {
+            for round in 0..2_i64 {
+                let step = round * 3 + writer;
+                let metrics: Vec<_> = (0..METRICS)
+                    .map(|metric| json!({ "key": format!("m{metric}"), "value": step % 3, "timestamp": 1, "step": step }))
+                    .collect();
+                server.post("runs/log-batch", json!({ "run_id": run, "metrics": metrics })).await;
+            }
+        }
+    });
+    join_all(writers).await;
+    let read = server.store().run(&run).await.unwrap().unwrap();
+    assert_eq!(read.metrics.len(), METRICS);
+    assert!(read.metrics.values().all(|latest| *latest == MetricPoint { step: 5, timestamp: 1, value: 2.0 }), "{:?}", read.metrics);
+    for metric in (0..METRICS).step_by(13) {
+        for (filter, expected) in [(format!("metrics.m{metric} = 2"), 1), (format!("metrics.m{metric} < 2"), 0)] {
+            let search = json!({ "experiment_ids": ["0"], "filter": filter, "order_by": [format!("metrics.m{metric} DESC")] });
+            let found = server.post("runs/search", search).await;
+            assert_eq!(found["runs"].as_array().map_or(0, Vec::len), expected, "{filter}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_registered_during_a_rename_is_not_lost() {
+    let server = Server::start().await;
+    let store = server.store();
+    for _ in 0..20 {
+        store.create_model_version(new_version(None)).await.unwrap();
+    }
+    let register = async {
+        for _ in 0..5 {
+            store.create_model_version(new_version(None)).await.unwrap();
+        }
+    };
+    let (renamed, ()) = futures::join!(store.rename_registered_model("m", "n"), register);
+    renamed.unwrap();
+    let page = PageRequest { limit: 100, after: None };
+    let (old, new) = (store.model_versions("m", &page).await.unwrap(), store.model_versions("n", &page).await.unwrap());
+    assert_eq!(old.items.len() + new.items.len(), 25, "{} and {}", old.items.len(), new.items.len());
+}

@@ -80,6 +80,14 @@ async fn a_source_must_be_one() {
     let copied = server.post("model-versions/create", json!({ "name": "m", "source": "models:/m@a" })).await;
     assert_eq!(copied["model_version"]["source"], "models:/m/1");
 
+    // A copy of a copy still leads to the files, wherever they are, when the versions between are gone.
+    server.post("model-versions/create", json!({ "name": "m", "source": "s3://elsewhere/model" })).await;
+    for source in ["models:/m/3", "models:/m/4"] {
+        server.post("model-versions/create", json!({ "name": "m", "source": source })).await;
+    }
+    server.send(Method::DELETE, "model-versions/delete", Some(json!({ "name": "m", "version": "4" }))).await;
+    assert_eq!(server.get("model-versions/get-download-uri?name=m&version=5").await["artifact_uri"], "s3://elsewhere/model");
+
     for (source, status) in [
         ("/etc/passwd", 400),
         ("file:///etc/passwd", 400),
@@ -134,6 +142,8 @@ async fn models_and_versions_are_searched() {
         ("registered-models/search?order_by=timestamp DESC", "registered_models", "name", vec!["a", "b"]),
         ("registered-models/search?filter=name ILIKE 'A'", "registered_models", "name", vec!["a"]),
         ("model-versions/search", "model_versions", "version", vec!["2", "1", "1"]),
+        ("model-versions/search", "model_versions", "name", vec!["a", "b", "a"]),
+        ("model-versions/search?order_by=name ASC", "model_versions", "name", vec!["a", "a", "b"]),
     ] {
         let answer = server.get(path).await;
         let names: Vec<_> = answer[list].as_array().unwrap().iter().map(|item| item[field].as_str().unwrap()).collect();
@@ -145,6 +155,92 @@ async fn models_and_versions_are_searched() {
     assert_eq!(second["registered_models"][0]["name"], "b");
     let names = server.store().registered_models(&PageRequest { limit: 10, after: None }).await.unwrap();
     assert_eq!(names.items.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["a", "b", "prompt"]);
+}
+
+/// The versions that a search finds, page by page of one, as `name/number`.
+async fn found(server: &Server, path: &str) -> Vec<String> {
+    let (mut found, mut token) = (Vec::new(), String::new());
+    loop {
+        let joiner = if path.contains('?') { '&' } else { '?' };
+        let page = server.get(&format!("{path}{joiner}max_results=1&page_token={token}")).await;
+        let versions = page["model_versions"].as_array().cloned().unwrap_or_default();
+        found.extend(
+            versions.iter().map(|version| format!("{}/{}", version["name"].as_str().unwrap(), version["version"].as_str().unwrap())),
+        );
+        match page["next_page_token"].as_str() {
+            Some(next) => token = next.to_owned(),
+            None => return found,
+        }
+    }
+}
+
+#[tokio::test]
+async fn versions_come_by_their_last_change() {
+    let server = Server::start().await;
+    for name in ["b", "a"] {
+        server.post("registered-models/create", json!({ "name": name })).await;
+    }
+    let pause = || tokio::time::sleep(std::time::Duration::from_millis(2));
+    for name in ["a", "b", "a"] {
+        version(&server, name).await;
+        pause().await;
+    }
+    assert_eq!(found(&server, "model-versions/search").await, ["a/2", "b/1", "a/1"]);
+    // A tag is no change; a description and a stage are one.
+    server.post("model-versions/set-tag", json!({ "name": "a", "version": "1", "key": "k", "value": "v" })).await;
+    assert_eq!(found(&server, "model-versions/search").await, ["a/2", "b/1", "a/1"]);
+    server.send(Method::PATCH, "model-versions/update", Some(json!({ "name": "b", "version": "1", "description": "d" }))).await;
+    pause().await;
+    server.post("model-versions/transition-stage", json!({ "name": "a", "version": "1", "stage": "Staging" })).await;
+    for (path, expected) in [
+        ("model-versions/search", vec!["a/1", "b/1", "a/2"]),
+        ("model-versions/search?filter=name='a'", vec!["a/1", "a/2"]),
+        ("model-versions/search?filter=run_id='abc'", vec!["a/1", "b/1", "a/2"]),
+        ("model-versions/search?order_by=last_updated_timestamp DESC&order_by=name ASC", vec!["a/1", "b/1", "a/2"]),
+        ("model-versions/search?order_by=last_updated_timestamp ASC", vec!["a/2", "b/1", "a/1"]),
+        ("model-versions/search?order_by=name ASC", vec!["a/2", "a/1", "b/1"]),
+        ("model-versions/search?filter=name='a'&order_by=version_number DESC", vec!["a/2", "a/1"]),
+    ] {
+        assert_eq!(found(&server, path).await, expected, "{path}");
+    }
+    server.post("registered-models/rename", json!({ "name": "a", "new_name": "c" })).await;
+    let all = found(&server, "model-versions/search").await;
+    assert_eq!((all.len(), all.last().map(String::as_str)), (3, Some("b/1")), "{all:?}");
+    assert_eq!(found(&server, "model-versions/search?filter=name='a'").await, Vec::<String>::new());
+}
+
+/// The latest version in each stage, by the stage's name.
+async fn latest(server: &Server) -> std::collections::BTreeMap<String, String> {
+    let model = server.get("registered-models/get?name=m").await;
+    let versions = model["registered_model"]["latest_versions"].as_array().cloned().unwrap_or_default();
+    let text = |version: &serde_json::Value, field: &str| version[field].as_str().unwrap().to_owned();
+    versions.iter().map(|version| (text(version, "current_stage"), text(version, "version"))).collect()
+}
+
+#[tokio::test]
+async fn each_stage_knows_its_latest_version() {
+    let server = Server::start().await;
+    server.post("registered-models/create", json!({ "name": "m" })).await;
+    for _ in 0..5 {
+        version(&server, "m").await;
+    }
+    let stage = |number: u32, stage: &'static str, archive: bool| json!({ "name": "m", "version": number.to_string(), "stage": stage, "archive_existing_versions": archive });
+    let is = |pairs: &[(&str, &str)]| pairs.iter().map(|(stage, number)| ((*stage).to_owned(), (*number).to_owned())).collect();
+    assert_eq!(latest(&server).await, is(&[("None", "5")]));
+    for number in [2, 4, 5] {
+        server.post("model-versions/transition-stage", stage(number, "Production", false)).await;
+    }
+    assert_eq!(latest(&server).await, is(&[("None", "3"), ("Production", "5")]));
+    server.send(Method::DELETE, "model-versions/delete", Some(json!({ "name": "m", "version": "5" }))).await;
+    assert_eq!(latest(&server).await, is(&[("None", "3"), ("Production", "4")]));
+    server.post("model-versions/transition-stage", stage(1, "Production", true)).await;
+    assert_eq!(latest(&server).await, is(&[("Archived", "4"), ("None", "3"), ("Production", "1")]));
+    // The same stage again changes nothing.
+    server.post("model-versions/transition-stage", stage(1, "Production", true)).await;
+    server.send(Method::DELETE, "model-versions/delete", Some(json!({ "name": "m", "version": "3" }))).await;
+    assert_eq!(latest(&server).await, is(&[("Archived", "4"), ("Production", "1")]));
+    assert_eq!(version(&server, "m").await, "6");
+    assert_eq!(latest(&server).await, is(&[("Archived", "4"), ("None", "6"), ("Production", "1")]));
 }
 
 #[tokio::test]

@@ -67,6 +67,41 @@ fn ordered(mut runs: Vec<usize>, ascending: bool) -> Vec<usize> {
 }
 
 #[tokio::test]
+async fn equal_values_come_newest_first_from_any_number_of_experiments() {
+    let server = Server::start().await;
+    let other = server.post("experiments/create", json!({ "name": "other" })).await["experiment_id"].as_str().unwrap().to_owned();
+    let mut expected = Vec::new();
+    for at in 0..24 {
+        let experiment = if at % 2 == 0 { "0" } else { other.as_str() };
+        let id =
+            server.post("runs/create", json!({ "experiment_id": experiment, "start_time": at })).await["run"]["info"]["run_id"].clone();
+        // Runs 4 to 21 have one value, the others each their own.
+        let value = if (4..22).contains(&at) { 10 } else { at };
+        let metric = json!({ "run_id": id, "key": "same", "value": value, "timestamp": 1 });
+        server.post("runs/log-metric", metric).await;
+        expected.push((value, at, id));
+    }
+    for (direction, ascending) in [("ASC", true), ("DESC", false)] {
+        expected.sort_by_key(|(value, at, _)| (if ascending { *value } else { -*value }, -*at));
+        let wanted: Vec<&Value> = expected.iter().map(|(_, _, id)| id).collect();
+        for page in [1, 3, 7, 100] {
+            let mut found = Vec::new();
+            let mut body =
+                json!({ "experiment_ids": ["0", other], "order_by": [format!("metrics.same {direction}")], "max_results": page });
+            loop {
+                let answer = server.post("runs/search", body.clone()).await;
+                found.extend(answer["runs"].as_array().unwrap().iter().map(|run| run["info"]["run_id"].clone()));
+                match answer["next_page_token"].as_str() {
+                    Some(token) => body["page_token"] = json!(token),
+                    None => break,
+                }
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{direction}, pages of {page}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn runs_come_in_the_order_of_a_metric() {
     let (server, ids) = with_runs().await;
     for (direction, ascending) in [("ASC", true), ("DESC", false)] {

@@ -87,8 +87,12 @@ impl Environment {
         ended: impl FnOnce(u64) + Send + 'static,
     ) -> Result<Arc<Self>, StartFailure> {
         let id = lambda.next_environment_id();
-        let stream = format!("{}/[{}]{}", jiff::Timestamp::now().strftime("%Y/%m/%d"), version.version, crate::account::random_hex(16));
         let configuration = &version.configuration;
+        // In a log group that is not the function's own, a stream's name has the function's.
+        let own_group = configuration.log_group == format!("/aws/lambda/{function}");
+        let of_function = if own_group { "" } else { function };
+        let day = jiff::Timestamp::now().strftime("%Y/%m/%d");
+        let stream = format!("{day}/{of_function}[{}]{}", version.version, crate::account::random_hex(16));
         let output = Arc::new(Output {
             logs: Arc::clone(&lambda.logs),
             group: configuration.log_group.clone(),

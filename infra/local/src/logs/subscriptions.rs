@@ -49,6 +49,9 @@ pub struct Subscription {
     filter: SubscriptionFilter,
     pattern: Pattern,
     offset_path: PathBuf,
+    /// Holds where the batch ends that was begun last: a cloud that is killed before it knows that a batch arrived sends the
+    /// same batch again, as CloudWatch does, and not one with more in it.
+    begun_path: PathBuf,
     waiting: Mutex<Waiting>,
     arrived: Notify,
 }
@@ -88,6 +91,7 @@ impl Subscription {
         Ok(Self {
             pattern: Pattern::parse(&filter.pattern).map_err(io::Error::other)?,
             filter: filter.clone(),
+            begun_path: offset_path.with_extension("begun"),
             offset_path,
             waiting: Mutex::new(Waiting { file, length, sent: if sent > length { 0 } else { sent } }),
             arrived: Notify::new(),
@@ -124,6 +128,9 @@ impl Subscription {
     pub async fn deliver(self: Arc<Self>, invoke: Arc<dyn Invoke>, console: Console, stop: CancellationToken) {
         loop {
             while let Some((end, batch)) = self.next_batch(&console) {
+                if let Err(error) = std::fs::write(&self.begun_path, end.to_string()) {
+                    console.problem(format!("{} may get events twice: {error}", self.filter.name));
+                }
                 if !self.send(batch, &invoke, &console, &stop).await {
                     return;
                 }
@@ -144,7 +151,7 @@ impl Subscription {
             if waiting.sent >= waiting.length {
                 return Ok(None);
             }
-            let (mut end, length) = (waiting.sent, waiting.length);
+            let (mut end, length) = (waiting.sent, self.end_of_begun(waiting.sent).unwrap_or(waiting.length));
             let mut file = waiting.file.try_clone()?;
             drop(waiting);
             file.seek(SeekFrom::Start(end))?;
@@ -239,6 +246,12 @@ impl Subscription {
         Ok(json!({ "awslogs": { "data": data } }).to_string().into())
     }
 
+    /// Where the batch ends that was begun, where it is one behind `sent`.
+    fn end_of_begun(&self, sent: u64) -> Option<u64> {
+        let end = std::fs::read_to_string(&self.begun_path).ok()?.trim().parse().ok()?;
+        (end > sent).then_some(end)
+    }
+
     fn mark_sent(&self, end: u64, console: &Console) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.sent = end;
@@ -246,6 +259,7 @@ impl Subscription {
             if waiting.sent == waiting.length && waiting.length > RESET_LENGTH {
                 // First the offset: between the two, everything is sent again rather than nothing.
                 std::fs::write(&self.offset_path, "0")?;
+                std::fs::write(&self.begun_path, "0")?;
                 waiting.file.set_len(0)?;
                 (waiting.length, waiting.sent) = (0, 0);
                 return Ok(());
@@ -337,5 +351,24 @@ mod tests {
         assert_eq!(message["logEvents"][0]["message"], "three");
         stop.cancel();
         task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_was_under_way_comes_again_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let earlier = Subscription::open(folder.path(), &filter()).unwrap();
+        earlier.push(&event("one")).unwrap();
+        // The cloud was killed after it sent this, and more arrived before the next one sends it again.
+        let (end, _) = earlier.next_batch(&Console::start(false, true)).unwrap();
+        std::fs::write(&earlier.begun_path, end.to_string()).unwrap();
+        drop(earlier);
+        let again = Subscription::open(folder.path(), &filter()).unwrap();
+        again.push(&event("two")).unwrap();
+        let console = Console::start(false, true);
+        let texts = |batch: Batch| batch.1["s"].iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let batch = again.next_batch(&console).unwrap();
+        again.mark_sent(batch.0, &console);
+        assert_eq!(texts(batch), ["one"]);
+        assert_eq!(texts(again.next_batch(&console).unwrap()), ["two"]);
     }
 }

@@ -150,7 +150,7 @@ impl Machine {
                 }
             }
             b'1' => {
-                run.to_mark(input)?;
+                run.pop_to_mark(input)?;
             }
             b'2' => {
                 let top = run.top(input)?;
@@ -277,26 +277,26 @@ impl Machine {
                 run.stack.push(self.arena.push_tuple(&values));
             }
             b't' => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 run.stack.push(self.arena.push_tuple(&values));
             }
             b']' => run.stack.push(self.arena.push(Node::List(Vec::new()))),
             b'}' => run.stack.push(self.arena.push(Node::Dict(Vec::new()))),
             0x8f => run.stack.push(self.arena.push(Node::Set(Vec::new()))),
             b'l' => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 let list = self.arena.push(Node::List(Vec::new()));
                 self.arena.extend(list, &values);
                 run.stack.push(list);
             }
             b'd' => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 let dict = self.arena.push(Node::Dict(Vec::new()));
                 self.arena.insert(dict, &values);
                 run.stack.push(dict);
             }
             0x91 => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 let set = self.arena.push(Node::Set(Vec::new()));
                 self.arena.extend(set, &values);
                 run.stack.push(set);
@@ -306,7 +306,7 @@ impl Machine {
                 self.add_items(input, run, &[value])?;
             }
             b'e' | 0x90 => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 self.add_items(input, run, &values)?;
             }
             b's' => {
@@ -314,7 +314,7 @@ impl Machine {
                 self.add_entries(input, run, &pair)?;
             }
             b'u' => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 if values.len() % 2 == 1 {
                     return Err(input.damaged("a key has no value"));
                 }
@@ -342,11 +342,11 @@ impl Machine {
             }
             b'i' => {
                 let class = self.import_of_lines(input)?;
-                let arguments = run.to_mark(input)?;
+                let arguments = run.pop_to_mark(input)?;
                 self.call(run, class, &arguments);
             }
             b'o' => {
-                let values = run.to_mark(input)?;
+                let values = run.pop_to_mark(input)?;
                 let Some((class, arguments)) = values.split_first() else {
                     return Err(input.damaged("an object has no class"));
                 };
@@ -646,7 +646,7 @@ impl Run {
         Ok(self.stack.split_off(start))
     }
 
-    fn to_mark(&mut self, input: &Input<'_>) -> Result<Vec<Value>, InspectionError> {
+    fn pop_to_mark(&mut self, input: &Input<'_>) -> Result<Vec<Value>, InspectionError> {
         let mark = self.marks.pop().ok_or_else(|| input.damaged("a mark is missing"))?;
         Ok(self.stack.split_off(mark))
     }

@@ -7,10 +7,12 @@
 mod experiments;
 mod lanes;
 mod logged_models;
+mod metric_lanes;
 mod position;
 mod registry;
 mod runs;
 mod sorted;
+mod version_lanes;
 
 pub use experiments::ExperimentSearch;
 pub(crate) use lanes::Lanes;

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
 
+/// How long a sort key can be, in bytes, the name of a model before it included.
+const LONGEST_KEY: usize = 2048;
+
 /// Where a page ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -41,9 +44,9 @@ impl Position {
         if token.len() > 4096 {
             return Err(invalid());
         }
-        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| Error::bad_request("Invalid page token, could not base64-decode"))?;
         let position: Self = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
-        let is_ours = position.search == start.search && position.part < 16 && position.after.len() <= 1000;
+        let is_ours = position.search == start.search && position.part < 16 && position.after.len() <= LONGEST_KEY;
         if is_ours { Ok(position) } else { Err(invalid()) }
     }
 

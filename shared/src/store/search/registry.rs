@@ -1,10 +1,11 @@
-//! Searching the registry: models by name and versions by name and number come from an index, those of one model or one run
-//! from their own lists, other orders are made in memory.
+//! Searching the registry: models by name come from an index, versions from one of [`super::version_lanes`]; other orders are
+//! made in memory.
 
 use std::cmp::Ordering;
 
 use super::lanes::Lanes;
 use super::position::Position;
+use super::version_lanes::{Listing, VersionLanes};
 use super::{CHUNK, Filling, size_of, sorted};
 use crate::Result;
 use crate::domain::registered_model::{ModelVersion, RegisteredModel};
@@ -33,14 +34,14 @@ pub struct RegisteredModelSearch {
 pub struct VersionSearch {
     /// What the versions must satisfy.
     pub clauses: Vec<Clause>,
-    /// In which order they come; by name, the newest first, where nothing else tells.
+    /// In which order they come; the last changed first where nothing else tells.
     pub orders: Vec<Order>,
     /// How many are wanted at the most.
     pub limit: usize,
 }
 
 /// The value that a clause `<attribute> = '…'` names.
-fn exactly<'a>(clauses: &'a [Clause], attribute: &str) -> Option<&'a str> {
+pub(super) fn exactly<'a>(clauses: &'a [Clause], attribute: &str) -> Option<&'a str> {
     clauses.iter().find_map(|clause| match (&clause.field, clause.comparator, &clause.operand) {
         (Field::Attribute(name), Comparator::Equal, Operand::Text(text)) if name == attribute => Some(text.as_str()),
         _ => None,
@@ -146,29 +147,16 @@ impl Store {
     pub async fn search_model_versions(&self, search: &VersionSearch, page_token: Option<&str>) -> Result<Page<ModelVersion>> {
         let matches = |version: &ModelVersion| matches(&search.clauses, is_prompt(&version.tags), |field| version.given(field));
         let mut position = Position::of(page_token, &format!("versions {:?} {:?}", search.clauses, search.orders))?;
-        let name = exactly(&search.clauses, "name");
-        if name.is_some_and(|name| name.is_empty() || name.len() > 1000) {
+        if exactly(&search.clauses, "name").is_some_and(|name| name.is_empty() || name.len() > 1000) {
             return Ok(Page { items: Vec::new(), next_page_token: None });
         }
-        // Each of the lists has the natural order; the one of a model's own partition reads from its end.
-        let (query, falling) = match (name, exactly(&search.clauses, "run_id")) {
-            (Some(name), _) => (Query::table(format!("MODEL#{name}")).prefix("VERSION#").newest_first(), true),
-            (None, Some(run_id)) => (Query::index(Index::Second, format!("RUN#{run_id}#VERSIONS")), false),
-            (None, None) => (Query::index(Index::First, "MODEL_VERSIONS"), false),
-        };
-        let in_order = match search.orders.as_slice() {
-            [] => true,
-            [order] => {
-                (order.field == Field::Attribute("name".into()) && order.ascending)
-                    || (name.is_some() && order.field == Field::Attribute("version_number".into()) && !order.ascending)
-            }
-            _ => false,
-        };
+        let listing = Listing::of(search);
+        let in_order = listing.is_some();
         let after = if in_order { position.after() } else { None };
-        let mut lanes = Lanes::<ModelVersion>::new(vec![query], falling, after, CHUNK);
+        let mut versions = VersionLanes::new(search, listing.unwrap_or(Listing::Recency), after);
         let mut filling = Filling::new(if in_order { search.limit } else { usize::MAX });
         loop {
-            let (keys, items): (Vec<String>, Vec<ModelVersion>) = lanes.next(self).await?.into_iter().unzip();
+            let (keys, items): (Vec<String>, Vec<ModelVersion>) = versions.next(self).await?.into_iter().unzip();
             if items.is_empty() {
                 break;
             }

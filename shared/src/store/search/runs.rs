@@ -2,21 +2,24 @@
 //! what is read.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::lanes::Lanes;
+use super::metric_lanes::{MetricLanes, Start, value_of};
 use super::position::Position;
 use super::{CHUNK, Filling, MOST_SORTED, size_of, sorted};
 use crate::Result;
 use crate::domain::lifecycle::LifecycleStage;
-use crate::domain::run::{DatasetInput, Run, ordered_number};
+use crate::domain::run::{DatasetInput, Run};
 use crate::domain::search::{Clause, Comparator, Field, Given, Operand, Order};
 use crate::paging::Page;
 use crate::store::Store;
 use crate::store::keys::Index;
 use crate::store::query::Query;
-use crate::store::runs::{LatestMetric, RunItem, list, metric_list};
+use crate::store::run_metrics::{MetricEntry, value_order};
+use crate::store::runs::{RunItem, list};
 
 /// How many reads of one request are under way at once.
 const CONCURRENT_READS: usize = 8;
@@ -117,11 +120,6 @@ impl RunSearch {
             })
             .collect()
     }
-
-    fn metric_queries(&self, metric: &str, ascending: bool, value: f64) -> Vec<Query> {
-        let index = if ascending { Index::First } else { Index::Second };
-        self.experiment_ids.iter().map(|id| Query::index(index, metric_list(id, metric, value))).collect()
-    }
 }
 
 fn given_of(dataset: &DatasetInput, what: &str) -> Given {
@@ -133,21 +131,21 @@ fn given_of(dataset: &DatasetInput, what: &str) -> Given {
 }
 
 impl Bounds {
-    /// The sort key before the first value in a metric's list.
-    fn before_first(self, ascending: bool) -> String {
-        if ascending { format!("{:016x}", order(self.least)) } else { format!("{:016x}", !order(self.greatest)) }
+    /// Where a metric's list is read from.
+    fn start(self, ascending: bool) -> Start {
+        Start::At(value_order(if ascending { self.least } else { self.greatest }))
     }
 
     /// True when a sort key of a metric's list is behind the last value.
     fn is_past(self, key: &str, ascending: bool) -> bool {
-        let last = if ascending { order(self.greatest) } else { !order(self.least) };
-        key.get(..16).is_some_and(|value| value > format!("{last:016x}").as_str())
+        let value = value_of(key);
+        if ascending { value > value_order(self.greatest).as_str() } else { value < value_order(self.least).as_str() }
     }
 }
 
-/// -0 and 0 are the same number.
-fn order(value: f64) -> u64 {
-    ordered_number(if value == 0.0 { 0.0 } else { value })
+/// Whether an entry of a metric's list is what the run says.
+fn confirms(run: &Run, metric: &str, key: &str) -> bool {
+    run.metrics.get(metric).is_some_and(|latest| value_order(latest.value) == value_of(key))
 }
 
 /// The newest first, then by id.
@@ -227,10 +225,13 @@ impl Store {
             let is_last = position.part == WITHOUT;
             let mut numbers = (!is_last).then(|| {
                 let value = if position.part == NANS { f64::NAN } else { 0.0 };
-                let start = bounds.filter(|_| position.part == NUMBERS).map(|bounds| bounds.before_first(ascending));
-                let after = position.after().map(str::to_owned).max(start);
-                let queries = search.metric_queries(metric, ascending, value);
-                Lanes::<LatestMetric>::new(queries, false, after.as_deref(), CHUNK.min(search.limit + 1))
+                let start = match (position.after(), bounds.filter(|_| position.part == NUMBERS)) {
+                    (Some(after), _) => Start::Behind(after.to_owned()),
+                    (None, Some(bounds)) => bounds.start(ascending),
+                    (None, None) => Start::First,
+                };
+                // NaN is one value, whose runs come newest first.
+                MetricLanes::new(&search.experiment_ids, metric, value, ascending || value.is_nan(), &start, CHUNK.min(search.limit + 1))
             });
             let mut without = is_last.then(|| Lanes::<RunItem>::new(search.time_queries(false), false, position.after(), CHUNK));
             'list: loop {
@@ -255,7 +256,12 @@ impl Store {
                     if position.part == NUMBERS && bounds.is_some_and(|bounds| bounds.is_past(&key, ascending)) {
                         break 'list;
                     }
-                    let run = run.filter(|run| !is_last || !run.metrics.contains_key(metric));
+                    let is_nan = |run: &Run| run.metrics.get(metric).is_some_and(|latest| latest.value.is_nan());
+                    let run = run.filter(|run| match position.part {
+                        NUMBERS => !is_nan(run) && confirms(run, metric, &key),
+                        NANS => is_nan(run),
+                        _ => !run.metrics.contains_key(metric),
+                    });
                     if filling.ends_before(run.is_some()) {
                         return Ok(Page { items: filling.items, next_page_token: Some(position.token()) });
                     }
@@ -272,10 +278,12 @@ impl Store {
         Ok(Page { items: filling.items, next_page_token: None })
     }
 
-    /// The runs' own items in place of their metrics' latest values.
-    async fn runs_of_metrics(&self, metrics: Vec<(String, LatestMetric)>) -> Result<Vec<(String, RunItem)>> {
-        let mut runs = self.run_items(metrics.iter().map(|(_, latest)| latest.run_id.clone()).collect()).await?;
-        Ok(metrics.into_iter().filter_map(|(key, latest)| Some((key, runs.remove(&latest.run_id)?))).collect())
+    /// The runs' own items in place of entries in a metric's list.
+    async fn runs_of_metrics(&self, metrics: Vec<(String, MetricEntry)>) -> Result<Vec<(String, RunItem)>> {
+        // An entry that a later value is about to replace names the same run.
+        let ids: BTreeSet<String> = metrics.iter().map(|(_, entry)| entry.run_id.clone()).collect();
+        let runs = self.run_items(ids.into_iter().collect()).await?;
+        Ok(metrics.into_iter().filter_map(|(key, entry)| Some((key, runs.get(&entry.run_id)?.clone()))).collect())
     }
 
     /// The runs of items just read with the sort key of each; `None` in place of a run that does not match.
@@ -307,8 +315,7 @@ impl Store {
             _ => None,
         });
         let Some((metric, bounds)) = bounded else { return Ok(None) };
-        let queries = search.metric_queries(metric, true, 0.0);
-        let mut lanes = Lanes::<LatestMetric>::new(queries, false, Some(&bounds.before_first(true)), CHUNK * 5);
+        let mut lanes = MetricLanes::new(&search.experiment_ids, metric, 0.0, true, &bounds.start(true), CHUNK * 5);
         let mut found = Vec::new();
         'list: loop {
             let items = lanes.next(self).await?;
@@ -327,7 +334,7 @@ impl Store {
         }
         let items = self.runs_of_metrics(found).await?;
         let matched = self.matching(search, items).await?;
-        Ok(Some(matched.into_iter().filter_map(|(_, run)| run).collect()))
+        Ok(Some(matched.into_iter().filter_map(|(key, run)| run.filter(|run| confirms(run, metric, &key))).collect()))
     }
 
     async fn all_matching(&self, search: &RunSearch) -> Result<Vec<Run>> {
@@ -380,8 +387,8 @@ mod tests {
         let bounds = search("metrics.a > 0.5 AND metrics.a <= 2 AND metrics.b = 1").bounds("a").unwrap();
         assert_eq!(bounds, Bounds { least: 0.5, greatest: 2.0 });
         assert_eq!(search("metrics.a != 1").bounds("a"), None);
-        let key = |value: f64| format!("{:016x}#x", ordered_number(value));
+        let key = |value: f64| format!("{}#x", value_order(value));
         assert!(!bounds.is_past(&key(2.0), true) && bounds.is_past(&key(2.1), true));
-        assert!(bounds.before_first(true) < key(0.5) && bounds.before_first(true) > key(0.4));
+        assert!(!bounds.is_past(&key(0.5), false) && bounds.is_past(&key(0.4), false));
     }
 }
