@@ -38,6 +38,8 @@ pub async fn start(chosen: &options::Cloud, quiet: bool) -> Result<Cloud, String
     options.parameters = chosen.parameters.iter().cloned().collect();
     let authentication = if chosen.require_login { "required" } else { "documented" };
     options.parameters.entry("Authentication".to_owned()).or_insert_with(|| authentication.to_owned());
+    // A laptop asks the package index alone, whichever that is.
+    options.parameters.entry("TorchBackend".to_owned()).or_insert_with(|| "none".to_owned());
     // On a laptop webhooks may go to the laptop itself.
     options.parameters.entry("WebhookNetworks".to_owned()).or_insert_with(|| "any".to_owned());
     options.python = chosen.python.clone();

@@ -34,6 +34,9 @@ variables! {
     BUCKET_NAME = "BUCKET_NAME";
     /// The ECR repository of the deployed models' images.
     REPOSITORY_NAME = "REPOSITORY_NAME";
+    /// Which build of PyTorch's packages is installed: one of PyTorch's own indexes by its name for uv (`cpu`), or `none` for
+    /// what the package index has.
+    TORCH_BACKEND = "TORCH_BACKEND";
     /// The public image over which models' images are built when the repository has no base yet.
     BASE_IMAGE = "BASE_IMAGE";
     /// The state machine that trains.

@@ -15,5 +15,6 @@ mod failures;
 mod feature_store;
 mod images;
 mod mlflow_client;
+mod model_files;
 mod updates;
 mod webhooks;

@@ -25,7 +25,8 @@ use crate::views::problem::Problem;
     )
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    let job = jobs::cancel::cancel(platform, JobKind::Deployment, request.path_parameter("job_id")?).await?;
+    let job = jobs::find(platform, &request.caller, JobKind::Deployment, request.path_parameter("job_id")?).await?;
+    let job = jobs::cancel::cancel(platform, &job).await?;
     response::ok(&DeploymentView::with_logs(platform, job).await?)
 }
 

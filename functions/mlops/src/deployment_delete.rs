@@ -1,5 +1,6 @@
 //! `DELETE /mlops/deployments/{job_id}`: takes a deployed model's URL down.
 
+use shared::domain::job::JobKind;
 use shared::http::response;
 use shared::{Platform, Request, Response, Result, jobs};
 
@@ -24,7 +25,8 @@ use crate::views::problem::Problem;
     )
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    jobs::take_down::take_down(platform, request.path_parameter("job_id")?).await?;
+    let job = jobs::find(platform, &request.caller, JobKind::Deployment, request.path_parameter("job_id")?).await?;
+    jobs::take_down::take_down(platform, &job).await?;
     Ok(response::no_content())
 }
 

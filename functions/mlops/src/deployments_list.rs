@@ -43,7 +43,10 @@ pub struct DeploymentsPage {
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let page = page::of(&request, 20)?;
     let store = platform.store()?;
-    let (jobs, total) = tokio::try_join!(store.jobs(JobKind::Deployment, &page), store.count_jobs(JobKind::Deployment))?;
+    let (jobs, total) = tokio::try_join!(
+        store.jobs_for(&request.caller, JobKind::Deployment, &page),
+        store.count_jobs_for(&request.caller, JobKind::Deployment)
+    )?;
     let deployments = DeploymentView::list(platform, jobs.items).await?;
     response::ok(&DeploymentsPage { deployments, total, next_page_token: jobs.next_page_token })
 }

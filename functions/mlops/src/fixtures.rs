@@ -7,9 +7,10 @@ use shared::Response;
 use shared::domain::deployment::Deployment;
 use shared::domain::job::{Job, JobKind, JobStatus};
 use shared::domain::registered_model::{ModelVersion, NewModelVersion};
+use shared::identity::api_key::ApiKey;
 use shared::store::deployments::Live;
 use shared::store::jobs::JobChange;
-use testing::{TestPlatform, json_of, request, with_json};
+use testing::{TestPlatform, json_of, request, with_header, with_json};
 
 /// The response of a route of this crate, with its body as JSON; null where there is none.
 pub async fn send(test: &TestPlatform, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -20,6 +21,24 @@ pub async fn send(test: &TestPlatform, method: Method, path: &str, body: Option<
     };
     let response = test.send(crate::FUNCTIONS, request).await;
     (response.status().as_u16(), body_of(&response))
+}
+
+/// As [`send`], by whom an API key is.
+pub async fn send_as(test: &TestPlatform, key: &str, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    let request = with_header(request(method, path), "authorization", &format!("Bearer {key}"));
+    let request = match &body {
+        Some(body) => with_json(request, body),
+        None => request,
+    };
+    let response = test.send(crate::FUNCTIONS, request).await;
+    (response.status().as_u16(), body_of(&response))
+}
+
+/// An API key of a user of that id.
+pub async fn api_key(test: &TestPlatform, user: &str) -> String {
+    let (kept, key) = ApiKey::new(user, "test").unwrap();
+    test.platform.store().unwrap().create_api_key(&kept).await.unwrap();
+    key
 }
 
 /// As [`send`], for a request that reads.

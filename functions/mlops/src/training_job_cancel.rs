@@ -25,7 +25,8 @@ use crate::views::training_job::TrainingJobView;
     )
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    let job = jobs::cancel::cancel(platform, JobKind::Training, request.path_parameter("job_id")?).await?;
+    let job = jobs::find(platform, &request.caller, JobKind::Training, request.path_parameter("job_id")?).await?;
+    let job = jobs::cancel::cancel(platform, &job).await?;
     response::ok(&TrainingJobView::with_logs(platform, job).await?)
 }
 

@@ -43,7 +43,10 @@ pub struct TrainingJobsPage {
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let page = page::of(&request, 20)?;
     let store = platform.store()?;
-    let (jobs, total) = tokio::try_join!(store.jobs(JobKind::Training, &page), store.count_jobs(JobKind::Training))?;
+    let (jobs, total) = tokio::try_join!(
+        store.jobs_for(&request.caller, JobKind::Training, &page),
+        store.count_jobs_for(&request.caller, JobKind::Training)
+    )?;
     let jobs = jobs.map(TrainingJobView::new);
     response::ok(&TrainingJobsPage { jobs: jobs.items, total, next_page_token: jobs.next_page_token })
 }

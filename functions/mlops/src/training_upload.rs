@@ -118,7 +118,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         timeout: upload.timeout,
         tags: upload.tags.unwrap_or_default(),
     };
-    let submitted = submit::training(platform, upload.model_name, script, idempotency.as_ref()).await?;
+    let submitted = submit::training(platform, &request.caller, upload.model_name, script, idempotency.as_ref()).await?;
     let answer = response::json(StatusCode::ACCEPTED, &TrainingAccepted::from(submitted.job))?;
     Ok(if submitted.replayed { replayed::mark(answer) } else { answer })
 }

@@ -87,6 +87,11 @@ mod tests {
         assert_eq!(inputs(None, Some(&signature), None, Some(2)), json!({ "a": [0], "b": ["a"] }));
         let tensor = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float64", "shape": [-1, 3] } }] });
         assert_eq!(inputs(None, Some(&tensor), None, None), json!([[0.0, 0.0, 0.0]]));
+        let tensor = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 2, -1] } }] });
+        assert_eq!(inputs(None, Some(&tensor), None, None), json!([[[0.0], [0.0]]]));
+        let huge =
+            json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 1_000_000_000, 1_000_000_000] } }] });
+        assert_eq!(inputs(None, Some(&huge), None, None), Value::Null);
         assert_eq!(inputs(None, None, Some(&["a".to_owned()]), Some(1)), json!({ "a": [0.0] }));
         assert_eq!(inputs(None, None, None, Some(2)), json!([[0.0, 0.0]]));
         assert_eq!(inputs(None, None, None, None), Value::Null);

@@ -39,12 +39,13 @@ pub async fn failed_to_deploy(platform: &Platform, job: &Job) -> Result<()> {
     }
 }
 
-/// A job of that kind, by its id.
+/// A job of that kind that the caller may see and change, by its id.
 ///
 /// # Errors
-/// `NotFound` when there is none of that kind; `Internal` when DynamoDB does not answer.
-pub async fn find(platform: &Platform, kind: JobKind, id: &str) -> Result<Job> {
-    let job = platform.store()?.job(id).await?.filter(|job| job.kind == kind);
+/// `NotFound` when there is none of that kind, or it is another user's; `Internal` when DynamoDB does not answer.
+pub async fn find(platform: &Platform, caller: &Caller, kind: JobKind, id: &str) -> Result<Job> {
+    let job = platform.store()?.job(id).await?;
+    let job = job.filter(|job| job.kind == kind && caller.may_use(job.owner.as_deref()));
     job.ok_or_else(|| {
         let what = match kind {
             JobKind::Training => "Training job",

@@ -23,7 +23,7 @@ pub async fn remove(platform: &Platform, deployment: &Deployment) -> Result<()> 
         && let Some(job) = store.job(job_id).await?
         && !job.status.is_final()
     {
-        match super::cancel::cancel(platform, job.kind, &job.id).await {
+        match super::cancel::cancel(platform, &job).await {
             // It ended meanwhile.
             Err(error) if !matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => return Err(error),
             _ => {}

@@ -63,19 +63,21 @@ pub struct Submitted {
     pub replayed: bool,
 }
 
-/// Submits a training of a new version of `model_name`.
+/// Submits a training of a new version of `model_name`, as the caller's.
 ///
 /// # Errors
 /// `Unprocessable`, naming the field, when something that the user gave cannot be; `Conflict` when the Idempotency-Key
 /// was used for another request; `Internal` when AWS does not answer.
 pub async fn training(
     platform: &Platform,
+    caller: &Caller,
     model_name: String,
     submitted: SubmittedScript,
     idempotency: Option<&Idempotency>,
 ) -> Result<Submitted> {
     name::check_model_name("model_name", &model_name)?;
-    let (text, job) = with_script(Job::new(JobKind::Training, model_name), submitted)?;
+    let owner = caller.user_id().map(str::to_owned);
+    let (text, job) = with_script(Job { owner, ..Job::new(JobKind::Training, model_name) }, submitted)?;
     submit(platform, job, Target::Nothing, Some(text), idempotency).await
 }
 

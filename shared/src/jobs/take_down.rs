@@ -2,7 +2,7 @@
 //! its history.
 
 use crate::domain::deployment::{Deployment, DeploymentStatus};
-use crate::domain::job::{Job, JobKind, JobStatus};
+use crate::domain::job::{Job, JobStatus};
 use crate::{Error, Platform, Result};
 
 /// Takes down what a deployment job serves, so that nothing of it answers any more. Where nothing of it is served (it
@@ -12,16 +12,16 @@ use crate::{Error, Platform, Result};
 /// took traffic, goes too.
 ///
 /// # Errors
-/// `NotFound` when there is no such job; `Conflict` when the job still runs, when a later job's version is live, or when
+/// `Conflict` when the job still runs, when a later job's version is live, or when
 /// another job is changing the deployment right now; `Internal` when AWS does not answer.
-pub async fn take_down(platform: &Platform, id: &str) -> Result<()> {
+pub async fn take_down(platform: &Platform, job: &Job) -> Result<()> {
     let store = platform.store()?;
-    let job = super::find(platform, JobKind::Deployment, id).await?;
+    let id = &job.id;
     if !job.status.is_final() {
         return Err(Error::conflict(format!("Deployment {id} is still running; cancel it before you delete it")));
     }
-    let Some(deployment) = deployment_of(platform, &job).await? else { return Ok(()) };
-    if !is_to_go(&job, &deployment)? {
+    let Some(deployment) = deployment_of(platform, job).await? else { return Ok(()) };
+    if !is_to_go(job, &deployment)? {
         return Ok(());
     }
     if !store.lease_deployment(&deployment.id, &job.id).await? {
@@ -35,7 +35,7 @@ pub async fn take_down(platform: &Platform, id: &str) -> Result<()> {
             deployment.model_name
         )));
     }
-    let taken_down = while_leased(platform, &job, &deployment.id).await;
+    let taken_down = while_leased(platform, job, &deployment.id).await;
     // The right to change the deployment goes with it; where it stays, others must not wait for it to lapse.
     store.release_deployment(&deployment.id, &job.id).await?;
     taken_down
@@ -86,6 +86,7 @@ fn is_to_go(job: &Job, deployment: &Deployment) -> Result<bool> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::job::JobKind;
 
     #[test]
     fn only_the_job_whose_version_is_live_takes_it_down() {

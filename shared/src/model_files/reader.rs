@@ -42,7 +42,7 @@ impl ObjectReader {
         let end = (start + WINDOW).min(self.size);
         let bytes = self.runtime.block_on(self.objects.range(&self.key, start, end)).map_err(Error::other)?;
         if bytes.len() as u64 != end - start {
-            return Err(Error::new(ErrorKind::Other, format!("{} changed while it was read", self.key)));
+            return Err(Error::other(format!("{} changed while it was read", self.key)));
         }
         if self.windows.len() == WINDOWS {
             self.windows.pop_front();

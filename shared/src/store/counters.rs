@@ -15,12 +15,6 @@ pub enum Counter {
     RegisteredModels,
     /// Experiments that are not deleted.
     ActiveExperiments,
-    /// Training jobs ever made.
-    TrainingJobs,
-    /// Deployment jobs ever made.
-    DeploymentJobs,
-    /// Jobs that ever brought a configuration to a deployment.
-    ConfigurationJobs,
 }
 
 impl Counter {
@@ -28,9 +22,6 @@ impl Counter {
         let name = match self {
             Counter::RegisteredModels => "REGISTERED_MODELS",
             Counter::ActiveExperiments => "ACTIVE_EXPERIMENTS",
-            Counter::TrainingJobs => "TRAINING_JOBS",
-            Counter::DeploymentJobs => "DEPLOYMENT_JOBS",
-            Counter::ConfigurationJobs => "CONFIGURATION_JOBS",
         };
         Key::new(format!("COUNTER#{name}"), "COUNTER")
     }
@@ -55,6 +46,11 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn count(&self, counter: Counter) -> Result<u64> {
-        Ok(self.get::<Total>(&counter.key()).await?.map_or(0, |total| total.total))
+        self.count_of(counter.key()).await
+    }
+
+    /// The value of the counter under a key.
+    pub(crate) async fn count_of(&self, key: Key) -> Result<u64> {
+        Ok(self.get::<Total>(&key).await?.map_or(0, |total| total.total))
     }
 }

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::counters::Counter;
 use super::idempotency::{Idempotency, IdempotencyRecord};
 use super::keys::{Index, Key, sortable};
 use super::query::Query;
@@ -12,7 +11,8 @@ use super::write::{NewItem, Outcome, Write};
 use crate::domain::deployment::ModelMetadata;
 use crate::domain::job::{Job, JobKind, JobStatus, Stage};
 use crate::domain::outcome::TrainingOutcome;
-use crate::paging::{Page, PageRequest};
+use crate::identity::Caller;
+use crate::paging::{self, Page, PageRequest};
 use crate::{Error, Result, Timestamp};
 
 const OPEN_JOBS: &str = "OPEN_JOBS";
@@ -56,12 +56,13 @@ fn key(id: &str) -> Key {
     Key::new(format!("JOB#{id}"), "JOB")
 }
 
-fn counter(kind: JobKind) -> Counter {
-    match kind {
-        JobKind::Training => Counter::TrainingJobs,
-        JobKind::Deployment => Counter::DeploymentJobs,
-        JobKind::Configuration => Counter::ConfigurationJobs,
-    }
+/// The list of the jobs of a kind that a user asked for, or nobody in particular.
+fn list_of(kind: JobKind, owner: Option<&str>) -> String {
+    format!("JOBS#{}#{}", kind.key(), owner.unwrap_or("anyone"))
+}
+
+fn counter_key(kind: JobKind, owner: Option<&str>) -> Key {
+    Key::new(format!("COUNTER#{}_JOBS#{}", kind.key(), owner.unwrap_or("anyone")), "COUNTER")
 }
 
 impl Store {
@@ -78,10 +79,11 @@ impl Store {
     /// those do not hold.
     pub(crate) async fn create_job_and(&self, job: &Job, idempotency: Option<&Idempotency>, also: Vec<Write>) -> Result<Option<Created>> {
         let new = NewItem::new(&key(&job.id), job)?
-            .listed(Index::First, format!("JOBS#{}", job.kind.key()), &job.id)
+            .listed(Index::First, list_of(job.kind, job.owner.as_deref()), &job.id)
             .listed(Index::Second, OPEN_JOBS, &job.id)
             .if_absent();
-        let mut writes = vec![Write::Put(new), counter(job.kind).increase(1)?];
+        let counted = Update::new(counter_key(job.kind, job.owner.as_deref())).add("total", 1)?;
+        let mut writes = vec![Write::Put(new), Write::Update(counted)];
         let record_at = writes.len();
         if let Some(idempotency) = idempotency {
             writes.push(Write::Put(idempotency.record(&job.id)?));
@@ -122,20 +124,35 @@ impl Store {
         self.get(&key(id)).await
     }
 
-    /// Jobs of a kind, newest first.
+    /// Jobs of a kind that a caller may see, newest first: their own, and those that nobody in particular asked for.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
-    pub async fn jobs(&self, kind: JobKind, page: &PageRequest) -> Result<Page<Job>> {
-        self.page(&Query::index(Index::First, format!("JOBS#{}", kind.key())).newest_first(), page).await
+    pub async fn jobs_for(&self, caller: &Caller, kind: JobKind, page: &PageRequest) -> Result<Page<Job>> {
+        let list = |owner: Option<&str>| Query::index(Index::First, list_of(kind, owner)).newest_first();
+        let Some(user) = caller.user_id() else { return self.page(&list(None), page).await };
+        let (theirs, anyones) = (list(Some(user)), list(None));
+        let (theirs, anyones) = tokio::try_join!(self.page::<Job>(&theirs, page), self.page::<Job>(&anyones, page))?;
+        let more = theirs.next_page_token.is_some() || anyones.next_page_token.is_some();
+        let mut items = [theirs.items, anyones.items].concat();
+        // Ids sort by the time they were made; both lists go on behind the same one.
+        items.sort_by(|one, other| other.id.cmp(&one.id));
+        let more = more || items.len() > page.limit as usize;
+        items.truncate(page.limit as usize);
+        let next_page_token = items.last().filter(|_| more).map(|job| paging::encode(&job.id));
+        Ok(Page { items, next_page_token })
     }
 
-    /// How many jobs of a kind there are.
+    /// How many jobs of a kind there are that a caller may see.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
-    pub async fn count_jobs(&self, kind: JobKind) -> Result<u64> {
-        self.count(counter(kind)).await
+    pub async fn count_jobs_for(&self, caller: &Caller, kind: JobKind) -> Result<u64> {
+        let anyones = self.count_of(counter_key(kind, None)).await?;
+        match caller.user_id() {
+            Some(user) => Ok(anyones + self.count_of(counter_key(kind, Some(user))).await?),
+            None => Ok(anyones),
+        }
     }
 
     /// Jobs that have not ended, oldest first.

@@ -7,7 +7,8 @@
 //! | job routes | a job's output, in order | `pk = JOB#<id>`, `sk` begins with `LOG#` |
 //! | job_logs | how far a job's output has come | `pk = JOB#<id>`, `sk = OUTPUT` |
 //! | finish_training | the runs that a job's script made | `pk = JOB#<id>`, `sk` begins with `RUN#` |
-//! | job lists | jobs of a kind, newest first | `gsi1`: `JOBS#<kind>`, by id (ids sort by time) |
+//! | job lists | jobs of a kind of a user (or nobody's in particular), newest first | `gsi1`: `JOBS#<kind>#<user id or anyone>`, by id (ids sort by time) |
+//! | totals of job lists | how many those are | `pk = COUNTER#<kind>_JOBS#<user id or anyone>`, `sk = COUNTER` |
 //! | reconcile_jobs | jobs that have not ended | `gsi2`: `OPEN_JOBS`, by id; only open jobs carry it |
 //! | routes with an Idempotency-Key | what the key started | `pk = IDEMPOTENCY#<scope>#<user id, if any>#<key>`, `sk = IDEMPOTENCY` |
 //! | deploy by upload_id | an upload of a model file | `pk = UPLOAD#<id>`, `sk = UPLOAD` |

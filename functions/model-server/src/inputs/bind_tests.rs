@@ -132,3 +132,23 @@ fn arrays_keep_their_shape() {
     assert!(refused(json!({"inputs": [[[1, 2], [3]]]}), &signature, &pyfunc).contains("ragged"));
     assert!(refused(json!({"inputs": [[1, 2]]}), &signature, &pyfunc).contains("[-1, 2, 2]"));
 }
+
+#[test]
+fn a_network_takes_one_array_in_its_own_shape() {
+    let network = |shape: Option<Vec<i64>>| Ready { form: Form::Tensor, shape, ..Ready::default() };
+    let shape_of = |batch: &Batch| match &batch.data {
+        Data::Tensors(tensors) => (batch.rows, tensors[0].shape.clone()),
+        other => panic!("{other:?}"),
+    };
+    let flat = network(Some(vec![-1, 3]));
+    assert_eq!(shape_of(&bound(json!({"inputs": [[1, 2, 3], [4, 5, 6]]}), &Value::Null, &flat).unwrap()), (2, vec![2, 3]));
+    assert_eq!(shape_of(&bound(json!({"inputs": {"x": [1], "y": [2], "z": [3]}}), &Value::Null, &flat).unwrap()), (1, vec![1, 3]));
+    assert!(refused(json!({"inputs": [[1, 2]]}), &Value::Null, &flat).contains("expects [-1, 3]"));
+    assert!(refused(json!({"inputs": {"x": [1]}}), &Value::Null, &flat).contains("expects 3 features, got 1"));
+    assert!(refused(json!({"inputs": [["a", "b", "c"]]}), &Value::Null, &flat).contains("needs a number"));
+    // One that tells no shape takes any; what it cannot take, its own code says.
+    assert_eq!(shape_of(&bound(json!({"inputs": [[[1], [2]]]}), &Value::Null, &network(None)).unwrap()), (1, vec![1, 2, 1]));
+    // What was told of its file before it was loaded comes first.
+    let signature = json!([{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 2, 2]}}]);
+    assert!(refused(json!({"inputs": [[1, 2]]}), &signature, &network(None)).contains("expects [-1, 2, 2]"));
+}

@@ -573,6 +573,8 @@ mod tests {
         let request = parse(br#"{"model_name": "m", "model_version": 1, "inputs": [[1]], "return_probabilities": true}"#).unwrap();
         assert_eq!((request.model_name.as_deref(), request.model_version.as_deref()), (Some("m"), Some("1")));
         assert_eq!(request.return_probabilities, Probabilities::Yes);
+        let request = parse(br#"{"inputs": [[1]], "return_probabilities": "if_available"}"#).unwrap();
+        assert_eq!(request.return_probabilities, Probabilities::IfAvailable);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Installation {
     pub python_version: String,
     /// The machine and system to choose packages for, in `uv`'s words (`x86_64-manylinux_2_28`); none: this machine's.
     pub platform: Option<String>,
+    /// The build of PyTorch's packages, in `uv`'s words (`cpu`); none: what the package index has.
+    pub torch_backend: Option<String>,
     /// The folder's place in the image, for example `/opt/serveml/python`.
     pub final_folder: String,
     /// The whole environment of the tools; [`command::package_environment`] makes the usual one.
@@ -166,6 +168,9 @@ impl Installation {
         arguments.push(python.into());
         if let Some(platform) = &self.platform {
             arguments.extend(["--python-platform".into(), platform.into()]);
+        }
+        if let Some(backend) = &self.torch_backend {
+            arguments.extend(["--torch-backend".into(), backend.into()]);
         }
         arguments
     }

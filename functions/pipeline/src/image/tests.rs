@@ -212,6 +212,7 @@ fn installation(wheels: &Path, cache: &Path) -> Option<Installation> {
         python: python.to_owned(),
         python_version: version.to_owned(),
         platform: None,
+        torch_backend: None,
         final_folder: "/opt/serveml/python".into(),
         environment,
         limit: Duration::from_secs(120),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use shared::domain::image::Layer;
-use shared::{Error, Platform, Result};
+use shared::{Error, Platform, Result, config};
 
 use super::model_description::ModelDescription;
 use super::{ROOT, image_error, layer_store, tools};
@@ -46,7 +46,9 @@ pub async fn ensure(
     let text = requirements_text(folder)?;
     let loader = loader(&description.flavors, description.mlflow_version.as_deref());
     let requirements = ServingRequirements::new(&text, &loader).map_err(image_error)?;
-    let machine = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+    let torch_backend = platform.config.optional(config::TORCH_BACKEND).filter(|backend| backend != "none");
+    let torch = torch_backend.as_ref().map(|backend| format!("-torch-{backend}")).unwrap_or_default();
+    let machine = format!("{}-{}{torch}", std::env::consts::ARCH, std::env::consts::OS);
     let cache_key = requirements.cache_key(&base.python_version, &machine);
     let packages = requirements.lines.len();
     if let Some(layer) = layer_store::known(platform, repository, &cache_key).await? {
@@ -59,6 +61,7 @@ pub async fn ensure(
         python: tools::find("python3")?.to_string_lossy().into_owned(),
         python_version: base.python_version.clone(),
         platform: None,
+        torch_backend: torch_backend.clone(),
         final_folder: final_folder.clone(),
         environment: package_environment(),
         limit: INSTALL_LIMIT,
