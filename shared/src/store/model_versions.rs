@@ -107,8 +107,7 @@ pub(super) fn new_version_items(version: &ModelVersion) -> Result<[NewItem; 2]> 
 }
 
 /// The writes that change a version and bring it to the front of its lists.
-fn touching(name: &str, version: u64, change: impl FnOnce(Update) -> Result<Update>) -> Result<[Write; 2]> {
-    let now = Timestamp::now();
+fn touching(name: &str, version: u64, now: Timestamp, change: impl FnOnce(Update) -> Result<Update>) -> Result<[Write; 2]> {
     let order = recency(now, name, version);
     // Where the version is in no run's list, the sort key alone lists it nowhere.
     let update = change(Update::new(version_key(name, version)).if_exists())?
@@ -312,7 +311,7 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is no such version; `Internal` when DynamoDB does not answer.
     pub async fn describe_model_version(&self, name: &str, version: u64, description: Option<&str>) -> Result<ModelVersion> {
-        let writes = touching(name, version, |update| update.set("description", &description))?;
+        let writes = touching(name, version, Timestamp::now(), |update| update.set("description", &description))?;
         match is_key_text(name) && self.transact(writes.into()).await?.is_done() {
             true => self.model_version(name, version).await?.ok_or_else(|| no_version(name, version)),
             false => Err(no_version(name, version)),
@@ -342,19 +341,21 @@ impl Store {
     /// `NotFound` when there is no such version; `Unavailable` when other writers keep getting in between; `Internal` when
     /// DynamoDB does not answer.
     pub async fn set_stage(&self, name: &str, version: u64, stage: Stage, archive_others: bool) -> Result<ModelVersion> {
-        self.restage(name, version, Some(stage)).await?;
+        // All that moves now, moves at one time.
+        let now = Timestamp::now();
+        self.restage(name, version, Some(stage), now).await?;
         if archive_others {
             let model: Option<RegisteredModel> = self.get(&model_key(name)).await?;
             let count = model.and_then(|model| model.stages.get(&stage).map(|versions| versions.count)).unwrap_or_default();
             for other in self.versions_in_stage(name, stage, u64::MAX, count).await?.into_iter().filter(|other| *other != version) {
-                self.restage(name, other, Some(Stage::Archived)).await?;
+                self.restage(name, other, Some(Stage::Archived), now).await?;
             }
         }
         self.model_version(name, version).await?.ok_or_else(|| no_version(name, version))
     }
 
     /// Moves a version to another stage, or out of the registry where that is none.
-    async fn restage(&self, name: &str, version: u64, stage: Option<Stage>) -> Result<()> {
+    async fn restage(&self, name: &str, version: u64, stage: Option<Stage>, now: Timestamp) -> Result<()> {
         if !is_key_text(name) {
             return Err(no_version(name, version));
         }
@@ -369,7 +370,9 @@ impl Store {
                 Some(stage) => {
                     let known = stages.get(&stage).copied().unwrap_or(StageVersions { latest: 0, count: 0 });
                     stages.insert(stage, StageVersions { latest: known.latest.max(version), count: known.count + 1 });
-                    writes.extend(touching(name, version, |update| update.if_compares("stage", "=", &found.stage)?.set("stage", &stage))?);
+                    writes.extend(touching(name, version, now, |update| {
+                        update.if_compares("stage", "=", &found.stage)?.set("stage", &stage)
+                    })?);
                 }
                 None => {
                     writes.extend([Write::Delete(version_key.clone()), Write::Delete(place_key(name, version))]);
@@ -378,7 +381,7 @@ impl Store {
                     }
                 }
             }
-            writes.push(Write::Update(update.set("stages", &stages)?.set("updated_at", &Timestamp::now())?));
+            writes.push(Write::Update(update.set("stages", &stages)?.set("updated_at", &now)?));
             if self.transact(writes).await?.is_done() {
                 return Ok(());
             }
@@ -425,7 +428,7 @@ impl Store {
     /// `NotFound` when there is no such version; `Unavailable` when other writers keep getting in between; `Internal` when
     /// DynamoDB does not answer.
     pub async fn delete_model_version(&self, name: &str, version: u64) -> Result<()> {
-        self.restage(name, version, None).await
+        self.restage(name, version, None, Timestamp::now()).await
     }
 
     pub(super) async fn delete_versions(&self, name: &str) -> Result<()> {

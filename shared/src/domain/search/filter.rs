@@ -283,6 +283,9 @@ fn list<'a>(field: &Field, rules: &Rules, mut tokens: &'a [Token]) -> Result<(Op
         let lists = rules.lists.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
         return Err(Error::bad_request(format!("Only [{lists}] attributes support comparison with a list of quoted string values.")));
     }
+    if !tokens.iter().any(|token| matches!(token, Token::Close)) {
+        return Err(invalid_clauses(tokens));
+    }
     let ill_formed =
         || Error::bad_request("While parsing a list in the query, expected a non-empty list of string values, but got ill-formed list.");
     if let [Token::Close, ..] = tokens {
@@ -493,6 +496,7 @@ mod tests {
             ("status IN ('RUNNING')", "support comparison with a list"),
             ("run_id IN ()", "got empty list"),
             ("run_id IN (,)", "ill-formed list"),
+            ("run_id IN (", "Invalid clause(s)"),
             ("run_id IN (5)", "different type"),
             ("run_id IN 'a'", "Invalid comparator 'IN'"),
             ("metrics.a IS NULL", "only supported for tags and params"),
