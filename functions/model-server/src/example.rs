@@ -89,6 +89,8 @@ mod tests {
         assert_eq!(inputs(None, Some(&tensor), None, None), json!([[0.0, 0.0, 0.0]]));
         let tensor = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 2, 1] } }] });
         assert_eq!(inputs(None, Some(&tensor), None, None), json!([[[0.0], [0.0]]]));
+        let varies = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 3, -1, -1] } }] });
+        assert_eq!(inputs(None, Some(&varies), None, None), Value::Null);
         let huge =
             json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 1_000_000_000, 1_000_000_000] } }] });
         assert_eq!(inputs(None, Some(&huge), None, None), Value::Null);
