@@ -66,6 +66,10 @@ where
     match code.as_str() {
         "TooManyRequestsException" => Error::new(ErrorKind::TooManyRequests, format!("{doing}: {message}")),
         "ResourceConflictException" => Error::conflict(format!("{doing}: {message}")),
+        "RequestTooLargeException" => Error::new(
+            ErrorKind::PayloadTooLarge,
+            "The request is longer than the 6 MB that a function takes; send fewer examples at once.",
+        ),
         "InvalidParameterValueException" => Error::bad_request(format!("{doing}: {message}")),
         _ => Error::internal(doing, DisplayErrorContext(error).to_string()),
     }

@@ -206,3 +206,40 @@ async fn files_become_deployments_that_predict_change_and_go() {
     let (_, me) = john.ask(Method::GET, "/api/v1/auth/me", None).await;
     assert_eq!(me["deployment_count"], 2, "{me}");
 }
+
+/// Their packages weigh gigabytes: `cargo test --test end_to_end networks -- --ignored`, with PyTorch's or Keras's alone by
+/// `networks_of_pytorch` or `networks_of_keras`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "fetches gigabytes of packages"]
+async fn networks_of_pytorch_predict() {
+    networks(&[("scripted.pt", json!([1, 2, 3, 4])), ("module.pt", json!([1, 2, 3, 4]))], "torch\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "fetches hundreds of megabytes of packages"]
+async fn networks_of_keras_predict() {
+    let image = json!([[1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]]);
+    networks(&[("functional.keras", image), ("sequential.h5", json!([1, 2, 3, 4]))], "keras==3.15.1\ntensorflow-cpu\n").await;
+}
+
+/// Deploys each file and asks it for one example and for two.
+async fn networks(files: &[(&str, Value)], packages: &str) {
+    let cloud = Cloud::start();
+    let john = user(&cloud.client, "johndoe").await;
+    let requirements = cloud.data().join("requirements.txt");
+    std::fs::write(&requirements, packages).unwrap();
+    for (file, example) in files {
+        let deployed = john.deploy(file, &[&format!("requirements_file=@{}", requirements.display()), "memory=3000"]);
+        let id = deployed["id"].as_str().unwrap_or_else(|| panic!("{deployed}")).to_owned();
+        let deployment = john.settled(&id).await;
+        assert_eq!(deployment["status"], "active", "{file}: {deployment:#}");
+        let (status, single) = john.predict(&id, example.clone()).await;
+        assert_eq!((status, single["prediction"].is_array()), (200, true), "{file}: {single}");
+        let (status, several) = john.predict(&id, json!([example, example])).await;
+        assert_eq!((status, &several["batch_size"]), (200, &json!(2)), "{file}: {several}");
+        let (status, refused) = john.predict(&id, json!([1, 2])).await;
+        assert_eq!((status, refused["error"]["code"].as_str()), (400, Some("INVALID_INPUT")), "{file}: {refused}");
+        let (status, gone) = john.ask(Method::DELETE, &format!("/api/v1/deployments/{id}"), None).await;
+        assert_eq!(status, 200, "{gone}");
+    }
+}

@@ -108,6 +108,12 @@ async fn a_registered_version_deploys_without_training_and_is_taken_down_again()
     let unknown = client.post("/mlops/inference", &json!({ "model_name": "registered", "model_version": "999", "inputs": [] })).await;
     assert_eq!((unknown.status, &unknown.body), (404, &json!({ "detail": "Model registered version 999 not found" })));
 
+    // The other API has the same deployment; nobody in particular made it, so nobody needs to say who they are.
+    let listed = client.get("/api/v1/deployments").await.body;
+    let view = &listed["items"][0];
+    assert_eq!((&listed["total"], &view["name"], &view["status"]), (&json!(1), &json!("registered"), &json!("active")), "{listed:#}");
+    assert_eq!((&view["model_metadata"]["framework"], &view["current_version"]), (&json!("sklearn"), &json!("v1")), "{listed:#}");
+
     // Scale to zero: after the idle time its process is gone, and a call brings it back.
     crate::support::client::eventually("the end of the idle model", || async {
         let serving = cloud.processes().into_iter().any(|process| {

@@ -57,8 +57,8 @@ fn of_tensor(fields: &[Value]) -> Option<Value> {
     let [tensor] = fields else { return None };
     let shape: Vec<i64> = tensor["tensor-spec"]["shape"].as_array()?.iter().filter_map(Value::as_i64).collect();
     let (_, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty())?;
-    // A length that may vary is 1 here.
-    let lengths: Vec<usize> = inner.iter().map(|length| usize::try_from(*length).unwrap_or(1)).collect();
+    // Where a length may vary, nobody knows which ones the model takes: a convolution needs an image larger than its kernel.
+    let lengths: Vec<usize> = inner.iter().map(|length| usize::try_from(*length).ok()).collect::<Option<_>>()?;
     let count = lengths.iter().try_fold(1usize, |count, length| count.checked_mul(*length))?;
     (1..=LARGEST_TENSOR).contains(&count).then(|| json!([zeros(&lengths)]))
 }
@@ -87,8 +87,10 @@ mod tests {
         assert_eq!(inputs(None, Some(&signature), None, Some(2)), json!({ "a": [0], "b": ["a"] }));
         let tensor = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float64", "shape": [-1, 3] } }] });
         assert_eq!(inputs(None, Some(&tensor), None, None), json!([[0.0, 0.0, 0.0]]));
-        let tensor = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 2, -1] } }] });
+        let tensor = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 2, 1] } }] });
         assert_eq!(inputs(None, Some(&tensor), None, None), json!([[[0.0], [0.0]]]));
+        let varies = json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 3, -1, -1] } }] });
+        assert_eq!(inputs(None, Some(&varies), None, None), Value::Null);
         let huge =
             json!({ "inputs": [{ "type": "tensor", "tensor-spec": { "dtype": "float32", "shape": [-1, 1_000_000_000, 1_000_000_000] } }] });
         assert_eq!(inputs(None, Some(&huge), None, None), Value::Null);
