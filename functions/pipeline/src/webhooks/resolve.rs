@@ -50,8 +50,9 @@ pub struct Pinned(pub Arc<[SocketAddr]>);
 
 impl Resolve for Pinned {
     fn resolve(&self, _name: Name) -> Resolving {
-        let addresses: Addrs = Box::new(self.0.to_vec().into_iter());
-        Box::pin(std::future::ready(Ok(addresses)))
+        let addresses = self.0.to_vec();
+        let answer: Addrs = Box::new(addresses.into_iter());
+        Box::pin(std::future::ready(Ok(answer)))
     }
 }
 
