@@ -75,3 +75,55 @@ fn the_stack_stays_within_cloudformations_limits() {
     assert!(of_functions + 40 < 500, "{of_functions} resources for functions alone; CloudFormation takes 500 a stack");
     assert!(routes < 300, "{routes} routes; an HTTP API takes 300");
 }
+
+/// What the resources of the template refer to, by name. The API's definition names the function of each of its routes.
+fn references() -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml")).unwrap();
+    let mut resources = BTreeMap::<String, String>::new();
+    let mut name = None;
+    for line in text.lines() {
+        match line.strip_prefix("  ").and_then(|rest| rest.strip_suffix(':')) {
+            Some(key) if key.chars().all(|character| character.is_ascii_alphanumeric()) => name = Some(key.to_owned()),
+            _ if !line.starts_with(' ') && !line.is_empty() => name = None,
+            _ => {}
+        }
+        if let Some(name) = &name {
+            resources.entry(name.clone()).or_default().extend([line, "\n"]);
+        }
+    }
+    let is_name = |character: char| character.is_ascii_alphanumeric();
+    let mut references: BTreeMap<String, BTreeSet<String>> = resources
+        .iter()
+        .map(|(name, text)| {
+            let starts = ["!Ref ", "!GetAtt ", "${"].into_iter().flat_map(|mark| text.split(mark).skip(1));
+            let named = starts.map(|rest| rest.chars().take_while(|character| is_name(*character)).collect::<String>());
+            (name.clone(), named.filter(|named| resources.contains_key(named)).collect())
+        })
+        .collect();
+    let routes: Vec<String> = resources.iter().filter(|(_, text)| text.contains("Type: HttpApi\n")).map(|(name, _)| name.clone()).collect();
+    for route in &routes {
+        references.entry(route.clone()).or_default().remove("HttpApi");
+    }
+    references.entry("HttpApi".to_owned()).or_default().extend(routes);
+    references
+}
+
+/// CloudFormation makes a resource behind all that it refers to: one that refers to itself, by whatever way, can never be made.
+#[test]
+fn no_resource_waits_for_itself() {
+    let references = references();
+    assert!(references["HttpApi"].len() > 100 && references["TrainFunction"].contains("HttpApi"), "{references:?}");
+    for start in references.keys() {
+        let mut came_from = BTreeMap::<&str, &str>::new();
+        let mut next = vec![start.as_str()];
+        while let Some(name) = next.pop() {
+            for named in references.get(name).into_iter().flatten() {
+                assert!(named != start, "{start} waits for itself by way of {name}, which comes from {:?}", came_from.get(name));
+                if !came_from.contains_key(named.as_str()) {
+                    came_from.insert(named, name);
+                    next.push(named);
+                }
+            }
+        }
+    }
+}
