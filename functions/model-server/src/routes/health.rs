@@ -11,12 +11,12 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::time::timeout_at;
 
-/// Waits until the model is loaded and answers `{"status": "healthy", …}`; 503 with `detail` where loading has failed or takes
-/// longer than a request may.
+/// Waits until the model is loaded and answers `{"status": "healthy", …}`; 503 with `detail` where loading has failed
+/// (`unhealthy`) or takes longer than a request may (`loading`).
 pub async fn health(State(app): State<Arc<App>>, request: Request) -> Response {
     let deadline = deadline(request.extensions(), app.limits.time);
     let model = &app.served.model;
-    let problem = match timeout_at(deadline, app.engine.ready()).await {
+    let (status, problem) = match timeout_at(deadline, app.engine.ready()).await {
         Ok(Ok(_)) => {
             return Json(json!({
                 "status": "healthy",
@@ -28,11 +28,11 @@ pub async fn health(State(app): State<Arc<App>>, request: Request) -> Response {
             }))
             .into_response();
         }
-        Ok(Err(problem)) => problem.to_string(),
-        Err(_) => "The model is still being loaded.".to_owned(),
+        Ok(Err(problem)) => ("unhealthy", problem.to_string()),
+        Err(_) => ("loading", "The model is still being loaded.".to_owned()),
     };
     let body = json!({
-        "status": "unhealthy",
+        "status": status,
         "model_name": model.model_name,
         "model_version": model.model_version,
         "detail": problem,
