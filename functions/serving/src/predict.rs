@@ -77,7 +77,7 @@ mod tests {
         assert!(asked.operation.starts_with("POST ") && asked.operation.ends_with("/invocations"), "{asked:?}");
         let sent: Value = serde_json::from_str(asked.body["body"].as_str().unwrap()).unwrap();
         assert_eq!(sent["inputs"], json!([[5.1, 3.5, 1.4, 0.2]]));
-        assert_eq!(asked.body["headers"]["x-serveml-caller"].as_str().unwrap().len(), 16);
+        assert_eq!(asked.body["requestContext"]["http"]["sourceIp"].as_str().unwrap().len(), 16);
 
         model_answers(&test, 200, &json!({ "model_version": "1", "predictions": [0, 2] }));
         let (_, answer) = post_as(&test, &path, &token, &json!({ "data": [[5.1, 3.5, 1.4, 0.2], [6.2, 3.4, 5.4, 2.3]] })).await;
