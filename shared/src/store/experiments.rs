@@ -85,6 +85,10 @@ impl Store {
         let Outcome::Done(LastNumber { last_number }) = self.update(update).await? else {
             return Err(Error::broken("an update without a condition was refused"));
         };
+        // In lists by time, the one that is always there is the oldest.
+        if last_number == 1 {
+            self.ensure_default_experiment().await?;
+        }
         self.put_experiment(&last_number.to_string(), name, artifact_location, tags).await?.ok_or_else(|| taken(name))
     }
 

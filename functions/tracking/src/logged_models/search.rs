@@ -1,7 +1,7 @@
 //! `POST logged-models/search`: logged models that satisfy a filter.
 
 use serde_json::json;
-use shared::domain::search::{Field, Order, filter, rules};
+use shared::domain::search::{Clause, Field, Order, filter, rules};
 use shared::domain::tracking_rules;
 use shared::http::response;
 use shared::store::search::{DatasetChoice, LoggedModelOrder, LoggedModelSearch};
@@ -36,7 +36,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     });
     let search = LoggedModelSearch {
         experiment_ids,
-        clauses: filter::parse(&message.text_or_empty("filter")?, &rules::LOGGED_MODELS)?,
+        clauses: clauses(&message.text_or_empty("filter")?)?,
         datasets: datasets.collect::<Result<_>>()?,
         orders: orders.iter().map(|(path, order)| order_of(path, order)).collect::<Result<_>>()?,
         limit: searching::limit(&message, 50, 50_000)?,
@@ -44,6 +44,14 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let page = platform.store()?.search_logged_models(&search, message.text("page_token")?.as_deref()).await?;
     let models: Vec<_> = page.items.iter().map(shapes::logged_model).collect();
     response::ok(&shapes::object(json!({ "models": models, "next_page_token": page.next_page_token })))
+}
+
+/// A filter that is none is told of in the words that MLflow has for logged models alone.
+fn clauses(text: &str) -> Result<Vec<Clause>> {
+    filter::parse(text, &rules::LOGGED_MODELS).map_err(|error| match error.public_message() {
+        message if message.starts_with("Invalid clause(s)") => Error::bad_request(format!("Invalid filter string: {text:?}. {message}")),
+        _ => error,
+    })
 }
 
 fn order_of(path: &str, message: &Message) -> Result<LoggedModelOrder> {

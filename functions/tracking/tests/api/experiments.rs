@@ -69,6 +69,8 @@ async fn experiments_are_searched() {
         }
         token = next;
     }
+    // The newest first; the one that is always there is the oldest, though nobody asked for it before.
+    assert_eq!(all.last().map(String::as_str), Some("Default"));
     all.sort();
     assert_eq!(all, ["Default", "one", "three", "two"]);
     for body in
