@@ -51,7 +51,8 @@ pub fn encode(sort_key: &str) -> String {
 }
 
 fn decode(token: &str) -> Result<String> {
-    let invalid = || Error::bad_request("page_token is not one that this list returned; leave it out for the first page");
+    let invalid =
+        || Error::bad_request("Invalid page token: it is not one that this list returned; leave page_token out for the first page");
     // A sort key has at most 1024 bytes.
     if token.len() > 1360 {
         return Err(invalid());

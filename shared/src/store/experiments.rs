@@ -1,6 +1,6 @@
 //! Experiments in the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -200,13 +200,27 @@ impl Store {
         Ok(page)
     }
 
-    /// Deletes an experiment, or restores it. Its runs are asked for their experiment's stage and need no change.
+    /// Which of these experiments are deleted.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn deleted_experiments(&self, ids: &[String]) -> Result<BTreeSet<String>> {
+        let found = self.get_all::<Experiment>(ids.iter().map(|id| key(id)).collect()).await?;
+        let deleted = found.into_values().filter(|experiment| experiment.lifecycle_stage == LifecycleStage::Deleted);
+        Ok(deleted.map(|experiment| experiment.id).collect())
+    }
+
+    /// Deletes an experiment, or restores it. With a deleted one all its runs count as deleted, and none of them changes for
+    /// that; with a restored one all of them are active, those too that were deleted before it, as MLflow has it.
     ///
     /// # Errors
     /// `NotFound` when there is none in the other stage; `Internal` when DynamoDB does not answer.
     pub async fn set_experiment_stage(&self, id: &str, stage: LifecycleStage) -> Result<Experiment> {
         let experiment = self.experiment(id).await?.filter(|experiment| experiment.lifecycle_stage != stage);
         let experiment = experiment.ok_or_else(|| no_experiment(id))?;
+        if stage == LifecycleStage::Active {
+            self.restore_runs(id).await?;
+        }
         let update = Update::new(key(id))
             .if_compares("lifecycle_stage", "=", &experiment.lifecycle_stage)?
             .set("lifecycle_stage", &stage)?

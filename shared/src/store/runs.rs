@@ -28,6 +28,9 @@ const ENTRIES_PER_UPDATE: usize = 40;
 /// How many writes of one request are under way at once.
 const CONCURRENT_WRITES: usize = 8;
 
+/// How many deleted runs are read at once to be restored.
+const RESTORED_AT_ONCE: usize = 200;
+
 pub(super) const ATTEMPTS: u32 = 30;
 
 /// The tag that holds a run's name.
@@ -335,6 +338,19 @@ impl Store {
             LifecycleStage::Deleted => update.set("deleted_time", &Timestamp::now().milliseconds())?,
         };
         self.update::<serde::de::IgnoredAny>(update).await.map(drop)
+    }
+
+    /// Makes all deleted runs of an experiment active.
+    pub(super) async fn restore_runs(&self, experiment_id: &str) -> Result<()> {
+        let query = Query::index(Index::First, list(experiment_id, LifecycleStage::Deleted));
+        let mut after = None;
+        loop {
+            let runs = self.keyed::<RunItem>(&query, after.as_deref(), RESTORED_AT_ONCE).await?;
+            let Some((last, _)) = runs.last() else { return Ok(()) };
+            after = Some(last.clone());
+            let restored = runs.into_iter().map(|(_, run)| async move { self.set_run_stage(&run.id, LifecycleStage::Active).await });
+            stream::iter(restored).buffer_unordered(CONCURRENT_WRITES).try_collect::<()>().await?;
+        }
     }
 
     /// An update of a run that must be active.

@@ -32,14 +32,15 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     if experiment_ids.len() > MOST_EXPERIMENTS {
         return Err(Error::bad_request(format!("A search can name at most {MOST_EXPERIMENTS} experiments, not {}.", experiment_ids.len())));
     }
+    let store = platform.store()?;
     let search = RunSearch {
+        deleted_experiment_ids: store.deleted_experiments(&experiment_ids).await?,
         experiment_ids,
         stages: searching::stages(&message, "run_view_type")?,
         clauses: filter::parse(&message.text_or_empty("filter")?, &rules::RUNS)?,
         orders: order::parse(&message.texts("order_by")?, &rules::RUNS)?,
         limit: searching::limit(&message, 1000, 50_000)?,
     };
-    let store = platform.store()?;
     let page = store.search_runs(&search, message.text("page_token")?.as_deref()).await?;
     let runs: Vec<_> = stream::iter(page.items)
         .map(|run| async move {

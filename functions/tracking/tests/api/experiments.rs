@@ -79,3 +79,40 @@ async fn experiments_are_searched() {
         assert_eq!(server.refused(Method::POST, "experiments/search", Some(body)).await.0, 400);
     }
 }
+
+/// The runs that a search by time and one by a metric find, as `<number>:<stage>`.
+async fn runs_found(server: &Server, experiment: &str, view: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for order in ["start_time ASC", "metrics.n ASC"] {
+        let body = json!({ "experiment_ids": [experiment], "run_view_type": view, "order_by": [order] });
+        let answer = server.post("runs/search", body).await;
+        let runs = answer["runs"].as_array().cloned().unwrap_or_default();
+        let shown = runs.iter().map(|run| format!("{}:{}", run["info"]["start_time"], run["info"]["lifecycle_stage"].as_str().unwrap()));
+        let shown: Vec<String> = shown.collect();
+        assert!(found.is_empty() || found == shown, "{found:?} and {shown:?}");
+        found = shown;
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_runs_of_a_deleted_experiment_are_deleted_and_come_back_with_it() {
+    let server = Server::start().await;
+    let id = server.post("experiments/create", json!({ "name": "e" })).await["experiment_id"].as_str().unwrap().to_owned();
+    for at in [1, 2] {
+        let run = server.post("runs/create", json!({ "experiment_id": id, "start_time": at })).await["run"]["info"]["run_id"].clone();
+        server.post("runs/log-metric", json!({ "run_id": run, "key": "n", "value": at, "timestamp": 1 })).await;
+        if at == 1 {
+            server.post("runs/delete", json!({ "run_id": run })).await;
+        }
+    }
+    assert_eq!(runs_found(&server, &id, "ACTIVE_ONLY").await, ["2:active"]);
+    assert_eq!(runs_found(&server, &id, "DELETED_ONLY").await, ["1:deleted"]);
+    server.post("experiments/delete", json!({ "experiment_id": id })).await;
+    assert_eq!(runs_found(&server, &id, "ACTIVE_ONLY").await, [""; 0]);
+    assert_eq!(runs_found(&server, &id, "DELETED_ONLY").await, ["1:deleted", "2:deleted"]);
+    assert_eq!(runs_found(&server, &id, "ALL").await, ["1:deleted", "2:deleted"]);
+    server.post("experiments/restore", json!({ "experiment_id": id })).await;
+    assert_eq!(runs_found(&server, &id, "ACTIVE_ONLY").await, ["1:active", "2:active"]);
+    assert_eq!(runs_found(&server, &id, "DELETED_ONLY").await, [""; 0]);
+}

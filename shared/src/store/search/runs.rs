@@ -32,6 +32,8 @@ const MOST_BY_METRIC: usize = 4000;
 pub struct RunSearch {
     /// The experiments whose runs are meant.
     pub experiment_ids: Vec<String>,
+    /// Those of the experiments that are deleted: so are all their runs. See [`Store::deleted_experiments`].
+    pub deleted_experiment_ids: BTreeSet<String>,
     /// The lifecycle stages that are meant.
     pub stages: Vec<LifecycleStage>,
     /// What the runs must satisfy.
@@ -103,8 +105,27 @@ impl RunSearch {
         self.clauses.iter().any(|clause| matches!(clause.field, Field::Dataset(_)))
     }
 
+    /// A run's stage: in a deleted experiment every run is deleted.
+    fn stage_of(&self, run: &Run) -> LifecycleStage {
+        match self.deleted_experiment_ids.contains(&run.experiment_id) {
+            true => LifecycleStage::Deleted,
+            false => run.lifecycle_stage,
+        }
+    }
+
+    /// The lists in which an experiment's runs of the stages are.
+    fn lists_of(&self, experiment_id: &str) -> Vec<String> {
+        const BOTH: [LifecycleStage; 2] = [LifecycleStage::Active, LifecycleStage::Deleted];
+        let stages = match (self.deleted_experiment_ids.contains(experiment_id), self.stages.contains(&LifecycleStage::Deleted)) {
+            (false, _) => self.stages.as_slice(),
+            (true, true) => &BOTH,
+            (true, false) => &[],
+        };
+        stages.iter().map(|stage| list(experiment_id, *stage)).collect()
+    }
+
     fn matches(&self, run: &Run, datasets: &[DatasetInput]) -> bool {
-        self.stages.contains(&run.lifecycle_stage)
+        self.stages.contains(&self.stage_of(run))
             && self.clauses.iter().all(|clause| match &clause.field {
                 Field::Dataset(what) => datasets.iter().any(|dataset| clause.holds(&given_of(dataset, what))),
                 field => clause.holds(&run.given(field)),
@@ -112,7 +133,7 @@ impl RunSearch {
     }
 
     fn time_queries(&self, ascending: bool) -> Vec<Query> {
-        let lists = self.experiment_ids.iter().flat_map(|id| self.stages.iter().map(move |stage| list(id, *stage)));
+        let lists = self.experiment_ids.iter().flat_map(|id| self.lists_of(id));
         lists
             .map(|partition| {
                 let query = Query::index(Index::First, partition);
@@ -289,7 +310,10 @@ impl Store {
     /// The runs of items just read with the sort key of each; `None` in place of a run that does not match.
     async fn matching(&self, search: &RunSearch, items: Vec<(String, RunItem)>) -> Result<Vec<(String, Option<Run>)>> {
         let (keys, items): (Vec<String>, Vec<RunItem>) = items.into_iter().unzip();
-        let runs = self.complete_runs(items).await?;
+        let mut runs = self.complete_runs(items).await?;
+        for run in &mut runs {
+            run.lifecycle_stage = search.stage_of(run);
+        }
         let datasets: Vec<Vec<DatasetInput>> = if search.asks_datasets() {
             let reads = runs.iter().map(|run| (run.has_datasets, run.id.clone())).collect::<Vec<_>>();
             stream::iter(
@@ -375,6 +399,7 @@ mod tests {
     fn search(filter: &str) -> RunSearch {
         RunSearch {
             experiment_ids: vec!["0".into()],
+            deleted_experiment_ids: BTreeSet::new(),
             stages: vec![LifecycleStage::Active],
             clauses: filter::parse(filter, &rules::RUNS).unwrap(),
             orders: Vec::new(),
