@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use shared::FunctionSet;
 
 /// The functions of every API and of the pipeline. A new API is one line here.
-pub const FUNCTION_SETS: &[FunctionSet] = &[mlops::FUNCTIONS, serving::FUNCTIONS, tracking::FUNCTIONS, pipeline::FUNCTIONS];
+pub const FUNCTION_SETS: &[FunctionSet] =
+    &[mlops::FUNCTIONS, serving::FUNCTIONS, deployments::FUNCTIONS, ml_development::FUNCTIONS, tracking::FUNCTIONS, pipeline::FUNCTIONS];
 
 /// Runs the program as which this process was started, to its end; `None` where that is the command line.
 pub fn run_as_started() -> Option<ExitCode> {

@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 
 /// The whole description. Every API crate exports `openapi()`; this is the one place where they meet.
 fn document() -> OpenApi {
-    let apis = [serving::openapi()];
+    let apis = [serving::openapi(), deployments::openapi(), ml_development::openapi()];
     let mut whole = mlops::openapi();
     for api in apis {
         whole.merge(api);
