@@ -4,6 +4,7 @@
 //! call lives in this crate, so that all APIs are views of one registry, one set of deployments, one run history.
 
 pub mod config;
+pub mod documents;
 pub mod domain;
 pub mod error;
 pub mod feature_store;

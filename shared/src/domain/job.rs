@@ -135,6 +135,14 @@ pub struct Job {
     /// Tags of the model version that a training registers.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The run of a recipe that it carries out, by id.
+    pub recipe_run_id: Option<String>,
+    /// The names of the files that lie beside its script.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// True when its script makes no model that is to be registered.
+    #[serde(default)]
+    pub without_model: bool,
     /// The most instances that a deployed model may have at once.
     pub replicas: Option<u32>,
     /// The run that logged the model.
@@ -195,6 +203,9 @@ impl Job {
             experiment_name: None,
             script: None,
             tags: BTreeMap::new(),
+            recipe_run_id: None,
+            files: Vec::new(),
+            without_model: false,
             replicas: None,
             run_id: None,
             model_version: None,

@@ -3,6 +3,7 @@
 pub mod artifact_uri;
 pub mod audience;
 pub mod deployment;
+pub mod development;
 pub mod environment_variable;
 pub mod event;
 pub mod experiment;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::development::choices::{ModelFamily, ModelStatus};
 use crate::Timestamp;
 
 /// A registered model.
@@ -24,10 +25,31 @@ pub struct RegisteredModel {
     /// The stages that have versions.
     #[serde(default)]
     pub stages: BTreeMap<Stage, StageVersions>,
+    /// What the ML development API knows of it, where it was made there.
+    pub development: Option<Development>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it, or one of its versions, last changed.
     pub updated_at: Timestamp,
+}
+
+/// What the ML development API knows of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Development {
+    /// Its id, a UUIDv7.
+    pub id: String,
+    /// What it decides.
+    pub model_family: ModelFamily,
+    /// The recipe that it is made of.
+    pub recipe_id: String,
+    /// The recipe's version.
+    pub recipe_version_id: String,
+    /// Where it is.
+    pub status: ModelStatus,
+    /// Who answers for it, in its maker's words.
+    pub owner: Option<String>,
+    /// The user who made it; absent where nobody in particular did, and then everybody may change it.
+    pub made_by: Option<String>,
 }
 
 /// How far a version stands, as MLflow's registry has it.

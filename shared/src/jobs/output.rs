@@ -8,6 +8,11 @@ pub fn fit(logs: String) -> String {
     end_of(logs, MOST)
 }
 
+/// The end of the output, of at most so many bytes as JSON writes them; where something is left out, the first line says so.
+pub fn tail(logs: String, most: usize) -> String {
+    end_of(logs, most)
+}
+
 fn end_of(logs: String, most: usize) -> String {
     let mut written = 0;
     let start = logs.char_indices().rev().find_map(|(at, character)| {

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::domain::deployment::Deployment;
+use crate::domain::development::recipe_run::RecipeRun;
 use crate::domain::job::{Job, JobKind, JobStatus, ScriptRun};
 use crate::domain::registered_model::{ModelVersion, VersionStatus};
 use crate::domain::{name, requirement, script};
@@ -143,6 +146,29 @@ pub enum Target {
 /// was used for another request; `Internal` when AWS does not answer.
 pub async fn job(platform: &Platform, job: Job, target: Target, idempotency: Option<&Idempotency>) -> Result<Submitted> {
     submit(platform, job, target, None, idempotency).await
+}
+
+/// Submits a job that carries out the run of a recipe: a script with files beside it. The job, the run and what counts them
+/// are written at once.
+///
+/// # Errors
+/// `Unprocessable`, naming the field, when the script or what belongs to it cannot be; `NotFound` when the recipe is gone;
+/// `Internal` when AWS does not answer.
+pub async fn recipe_run(
+    platform: &Platform,
+    job: Job,
+    submitted: SubmittedScript,
+    files: Vec<(String, Bytes)>,
+    run: &RecipeRun,
+) -> Result<Job> {
+    let (text, job) = with_script(job, submitted)?;
+    let job = Job { files: files.iter().map(|(name, _)| name.clone()).collect(), ..job };
+    keep_script(platform, &job, Some(text)).await?;
+    for (name, content) in files {
+        platform.objects()?.put(&keys::job_file(&job.id, &name), content).await?;
+    }
+    platform.store()?.create_recipe_run(run, Some(&job)).await?;
+    Ok(started(platform, job, Created::New).await?.job)
 }
 
 /// The registered version of that number, as the user wrote it.

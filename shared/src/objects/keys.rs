@@ -5,6 +5,16 @@ pub fn script(job_id: &str) -> String {
     format!("jobs/{job_id}/script.py")
 }
 
+/// A file that is put beside a job's training script.
+pub fn job_file(job_id: &str, name: &str) -> String {
+    format!("jobs/{job_id}/files/{name}")
+}
+
+/// A JSON document, by the SHA-256 of its text.
+pub fn document(hash: &str) -> String {
+    format!("documents/{hash}.json")
+}
+
 /// What the build made of a job: the image's manifest, configuration and the list of its layers.
 pub fn image_plan(job_id: &str) -> String {
     format!("jobs/{job_id}/image.json")

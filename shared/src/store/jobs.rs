@@ -201,7 +201,10 @@ impl Store {
             update = update.set("model_version", &version)?;
         }
         match self.update(update).await? {
-            Outcome::Done(job) => Ok(job),
+            Outcome::Done(job) => {
+                self.follow_job(&job).await?;
+                Ok(job)
+            }
             Outcome::Refused(_) => {
                 let status = self.job(id).await?.map(|job| job.status);
                 Err(Error::conflict(format!("Job {id} cannot become {to:?}: it is {status:?}")))
@@ -233,7 +236,10 @@ impl Store {
         let update =
             if job.status == status { update } else { update.append("stages", &[Stage { status, started_at: Timestamp::now() }])? };
         match self.update(update).await? {
-            Outcome::Done(job) => Ok(job),
+            Outcome::Done(job) => {
+                self.follow_job(&job).await?;
+                Ok(job)
+            }
             Outcome::Refused(_) => Err(Error::conflict(format!("Job {id} has ended or is past its training"))),
         }
     }

@@ -33,6 +33,16 @@
 //! | webhook routes, publish_event | an owner's webhooks; one of them | `pk = WEBHOOKS#<owner>`, `sk = WEBHOOK#<id>` |
 //! | publish_event, deliver_webhook | a delivery | `pk = WEBHOOK#<id>`, `sk = DELIVERY#<id>` |
 //! | webhook_deliveries | attempts to tell a webhook, newest first | `pk = WEBHOOK#<id>`, `sk` begins with `ATTEMPT#` |
+//! | recipe routes, runs | a recipe; its example data | `pk = RECIPE#<id>`, `sk = RECIPE`, `EXAMPLE` |
+//! | version routes | a recipe's versions, newest first | `pk = RECIPE#<id>`, `sk` begins with `VERSION#` |
+//! | recipe_delete | what points at a recipe | `pk = RECIPE#<id>`, `sk` begins with `CHILD#`, `MODEL#`; the list of its runs |
+//! | recipe_create, recipe_update | the recipe of a name | `pk = RECIPE_NAME#<name>`, `sk = RECIPE_NAME` |
+//! | recipes_list | recipes by any of family, level, status, newest first; how many | `pk = RECIPES#<family or *>#<level or *>#<status or *>`, `sk` begins with `ENTRY#`; `TOTAL` |
+//! | run routes, follow_job | a run of a recipe | `pk = RECIPE_RUN#<id>`, `sk = RECIPE_RUN` |
+//! | runs_list | such runs by any of model, recipe, status, newest first; how many | `pk = RECIPE_RUNS#<model or *>#<recipe or *>#<status or *>`, the same way |
+//! | model routes | the name of a model of the ML development API | `pk = DEVELOPMENT_MODEL#<id>`, `sk = DEVELOPMENT_MODEL` |
+//! | development models_list | such models by any of family, status, newest first; how many | `pk = DEVELOPMENT_MODELS#<family or *>#<status or *>`, the same way |
+//! | monitoring routes, capture_monitoring | a model's monitoring snapshots, newest first; how many | `pk = MONITORING#<model id>`, `sk` begins with `SNAPSHOT#`; `TOTAL` |
 //! | register, users' views | a user | `pk = USER#<id>`, `sk = USER` |
 //! | me, deployment lists | a user's totals, and those of `anyone` | `pk = USER#<id>`, `sk = TOTALS` |
 //! | register, login | the user of an address, of a username | `pk = USER_EMAIL#<address>`, `USER_NAME#<name>` |

@@ -184,6 +184,7 @@ impl Store {
                         aliases: BTreeMap::new(),
                         last_version: number,
                         stages,
+                        development: None,
                         created_at: now,
                         updated_at: now,
                     };

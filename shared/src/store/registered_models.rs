@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::counters::Counter;
+use super::development_models;
 use super::keys::{Index, Key};
 use super::model_versions::{ATTEMPTS, busy, new_version_items, no_version};
 use super::query::Query;
@@ -64,6 +65,7 @@ impl Store {
             aliases: BTreeMap::new(),
             last_version: 0,
             stages: BTreeMap::new(),
+            development: None,
             created_at: now,
             updated_at: now,
         };
@@ -173,7 +175,9 @@ impl Store {
             let renamed = RegisteredModel { name: new_name.to_owned(), updated_at: Timestamp::now(), ..model };
             self.keep_texts(&partition(new_name), renamed.tags.values()).await?;
             // From here on the new name is the model's; the old one's versions are removed behind it.
-            if self.transact(vec![Write::Put(new_model_item(&renamed)?), old]).await?.is_done() {
+            let mut writes = vec![Write::Put(new_model_item(&renamed)?), old];
+            writes.extend(development_models::renamed(&renamed, new_name)?);
+            if self.transact(writes).await?.is_done() {
                 self.delete_versions(name).await?;
                 return Ok(renamed);
             }
@@ -212,7 +216,8 @@ impl Store {
             let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
             // Versions first: while the model is there, what is left can be deleted by asking again.
             self.delete_versions(name).await?;
-            let writes = vec![delete_unless_versions_change(&model)?, Counter::RegisteredModels.increase(-1)?];
+            let mut writes = vec![delete_unless_versions_change(&model)?, Counter::RegisteredModels.increase(-1)?];
+            writes.extend(development_models::removed(&model)?);
             if self.transact(writes).await?.is_done() {
                 return Ok(());
             }

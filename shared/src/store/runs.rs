@@ -296,6 +296,15 @@ impl Store {
         Ok(found.into_iter().flat_map(HashMap::into_values).map(|item| (item.id.clone(), item)).collect())
     }
 
+    /// Runs by their ids; those that are not there are left out.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn runs_by_id(&self, ids: Vec<String>) -> Result<HashMap<String, Run>> {
+        let items = self.run_items(ids).await?.into_values().collect();
+        Ok(self.complete_runs(items).await?.into_iter().map(|run| (run.id.clone(), run)).collect())
+    }
+
     /// Items of runs as runs.
     pub(crate) async fn complete_runs(&self, mut items: Vec<RunItem>) -> Result<Vec<Run>> {
         for item in items.iter_mut().filter(|item| item.more_metrics) {

@@ -8,7 +8,7 @@ use shared::objects::keys;
 use shared::{Error, Platform, Request, Response, Result, token};
 
 use crate::training::access;
-use crate::training::protocol::{Claim, Ticket};
+use crate::training::protocol::{Claim, ScriptFile, Ticket};
 
 /// For how long the script can be fetched.
 const SCRIPT_URL_VALID: Duration = Duration::from_secs(15 * 60);
@@ -27,6 +27,11 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let secret = token::new_secret();
     let job = store.claim_job(id, &ticket, &token::hash(&secret)).await?;
     let script = job.script.ok_or_else(|| Error::conflict(format!("Job {id} has no script to run.")))?;
+    let mut files = Vec::with_capacity(job.files.len());
+    for name in job.files {
+        let url = platform.objects()?.presign_get(&keys::job_file(&job.id, &name), SCRIPT_URL_VALID).await?;
+        files.push(ScriptFile { name, url });
+    }
     response::ok(&Claim {
         token: token::job_token(&job.id, &secret),
         attempt: job.attempt,
@@ -36,5 +41,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         environment_vars: script.environment_vars,
         timeout_seconds: script.timeout_seconds,
         experiment_name: job.experiment_name.unwrap_or_else(|| "Default".to_owned()),
+        run_id: job.recipe_run_id,
+        files,
     })
 }

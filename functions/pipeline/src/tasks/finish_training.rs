@@ -23,8 +23,8 @@ pub struct Trained {
     pub job_id: String,
     /// The registered model.
     pub model_name: String,
-    /// Its version.
-    pub model_version: u64,
+    /// Its version; absent where the script makes none.
+    pub model_version: Option<u64>,
 }
 
 /// Registers the model that the script logged last, or finds the version that the script registered itself; sets the
@@ -35,13 +35,20 @@ pub struct Trained {
 /// or the bucket does not answer.
 pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Trained> {
     let job = super::job(platform, &event.job_id).await?;
-    let done = |model_version| Trained { job_id: job.id.clone(), model_name: job.model_name.clone(), model_version };
-    if let (JobStatus::Completed, Some(version)) = (job.status, job.model_version) {
-        return Ok(done(version));
+    let done = |model_version: Option<u64>| Trained { job_id: job.id.clone(), model_name: job.model_name.clone(), model_version };
+    if job.status == JobStatus::Completed {
+        return Ok(done(job.model_version));
     }
     check_outcome(job.outcome.as_ref())?;
     if job.cancel_requested {
         return Err(Error::conflict("Cancelled by request"));
+    }
+    if job.without_model {
+        platform
+            .store()?
+            .move_job(&job.id, JobStatus::Completed, JobChange { run_id: job.recipe_run_id.clone(), ..JobChange::default() })
+            .await?;
+        return Ok(done(None));
     }
     let version = version(platform, &job).await?;
     let status = match job.kind {
@@ -51,7 +58,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Trained> {
     };
     let change = JobChange { run_id: version.run_id.clone(), model_version: Some(version.version), ..JobChange::default() };
     platform.store()?.move_job(&job.id, status, change).await?;
-    Ok(done(version.version))
+    Ok(done(Some(version.version)))
 }
 
 fn check_outcome(outcome: Option<&TrainingOutcome>) -> Result<()> {

@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// The longest script in bytes, with room for what the platform may add.
 const LONGEST_SCRIPT: usize = 2 * 1024 * 1024;
+/// The longest file beside a script, in bytes.
+const LONGEST_FILE: usize = 16 * 1024 * 1024;
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
@@ -65,6 +67,15 @@ impl PlatformApi {
     pub async fn script(&self, url: &str) -> Result<Vec<u8>> {
         let response = patiently(START_PATIENCE, || self.client.get(url)).await?;
         read(response, LONGEST_SCRIPT).await
+    }
+
+    /// A file that lies beside the script.
+    ///
+    /// # Errors
+    /// As [`PlatformApi::script`].
+    pub async fn file(&self, url: &str) -> Result<Vec<u8>> {
+        let response = patiently(START_PATIENCE, || self.client.get(url)).await?;
+        read(response, LONGEST_FILE).await
     }
 
     /// Posts a piece of output; returns whether somebody asked to cancel. Tries for as long as `patience`.

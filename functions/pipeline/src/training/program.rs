@@ -77,9 +77,13 @@ pub async fn run(api_url: &str, job_id: &str, ticket: &str, machine: Machine) ->
     let mut api = PlatformApi::new(api_url, job_id)?;
     let claim = api.claim(ticket).await?;
     let script = api.script(&claim.script_url).await?;
+    let mut files = Vec::with_capacity(claim.files.len());
+    for file in &claim.files {
+        files.push((file.name.clone(), api.file(&file.url).await?));
+    }
     let (output, delivery) = output::deliver(api.clone(), claim.attempt);
     tracing::info!(job_id, attempt = claim.attempt, "the training begins");
-    let training = Training { api_url, claim: &claim, script: &script, machine, output, delivery: &delivery };
+    let training = Training { api_url, claim: &claim, script: &script, files: &files, machine, output, delivery: &delivery };
     let outcome = training.outcome().await;
     delivery.finish().await;
     tracing::info!(job_id, ?outcome, "the training has ended");
@@ -97,6 +101,7 @@ struct Training<'a> {
     api_url: &'a str,
     claim: &'a Claim,
     script: &'a [u8],
+    files: &'a [(String, Vec<u8>)],
     machine: Machine,
     output: JobOutput,
     delivery: &'a Delivery,
@@ -119,6 +124,14 @@ impl Training<'_> {
         let work = WorkFolder::new().map_err(|error| unfit("no work folder can be made", error))?;
         std::fs::write(work.path().join(&self.claim.script_name), self.script)
             .map_err(|error| unfit("the script cannot be written", error))?;
+        for (name, content) in self.files {
+            // As with the script's own name: what leads out of the folder must not depend on the platform's checks.
+            let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')) && !name.starts_with('.');
+            if !plain {
+                return Err(Failure::Machine(format!("{name:?} is no file's name")));
+            }
+            std::fs::write(work.path().join(name), content).map_err(|error| unfit("a file beside the script cannot be written", error))?;
+        }
         let python = Interpreter::find().await.map_err(Failure::Machine)?;
         if let Some(outcome) = self.syntax_error(&python, &work).await {
             return Ok(outcome);

@@ -33,6 +33,21 @@ pub struct Claim {
     pub timeout_seconds: u32,
     /// The experiment under which the script's runs are kept.
     pub experiment_name: String,
+    /// The run that is made for the script already, by id.
+    #[serde(default)]
+    pub run_id: Option<String>,
+    /// Files that lie beside the script.
+    #[serde(default)]
+    pub files: Vec<ScriptFile>,
+}
+
+/// A file that lies beside a script.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScriptFile {
+    /// Its name, without any folder.
+    pub name: String,
+    /// Where its content is, readable without credentials for some minutes.
+    pub url: String,
 }
 
 /// `POST /pipeline/jobs/{job_id}/logs`: a piece of the script's output. An empty one is a sign of life.

@@ -94,6 +94,10 @@ pub fn of_script(
     ] {
         set(name, value.as_ref());
     }
+    if let Some(run_id) = &claim.run_id {
+        // `mlflow.start_run()` goes on with this run instead of beginning another.
+        variables.insert("MLFLOW_RUN_ID".into(), run_id.into());
+    }
     variables.extend(claim.environment_vars.iter().map(|(name, value)| (name.into(), value.into())));
     variables
 }
@@ -126,6 +130,8 @@ mod tests {
             environment_vars: BTreeMap::from([("N_SAMPLES".to_owned(), "200".to_owned())]),
             timeout_seconds: 60,
             experiment_name: "churn".to_owned(),
+            run_id: None,
+            files: Vec::new(),
         }
     }
 
