@@ -17,6 +17,8 @@ pub mod logged_models;
 pub mod metrics;
 pub mod model_versions;
 pub mod outbox;
+pub mod project_models;
+pub mod projects;
 pub mod query;
 pub mod rate_limits;
 pub mod registered_models;
