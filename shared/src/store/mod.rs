@@ -17,6 +17,7 @@ pub mod logged_models;
 pub mod metrics;
 pub mod model_versions;
 pub mod outbox;
+pub mod privacy_policies;
 pub mod project_models;
 pub mod projects;
 pub mod query;

@@ -1,6 +1,8 @@
 //! The models of projects: each registered version has an id, by which it is found, and is in the project in which it was
 //! made and in those to which it was added.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -179,6 +181,16 @@ impl Store {
         let places: Vec<Key> = ids.iter().filter_map(place).collect();
         let mut found = self.get_all::<ModelVersion>(places.clone()).await?;
         Ok(places.iter().filter_map(|place| found.remove(place)).collect())
+    }
+
+    /// The ids of versions that are registered, by name and number.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn ids_of_versions(&self, versions: &BTreeSet<(String, u64)>) -> Result<HashMap<(String, u64), String>> {
+        let keys = versions.iter().map(|(name, version)| version_key(name, *version)).collect();
+        let found = self.get_all::<ModelVersion>(keys).await?.into_values();
+        Ok(found.map(|version| ((version.model_name.clone(), version.version), version.id())).collect())
     }
 
     /// How many models a project has.
