@@ -9,7 +9,6 @@ use shared::domain::job::JobStatus;
 use shared::domain::registered_model::{ModelVersion, NewModelVersion};
 use shared::domain::upload::Upload;
 use shared::domain::user::User;
-use shared::identity::session;
 use shared::store::deployments::Live;
 use shared::store::jobs::JobChange;
 use testing::{TestPlatform, request, with_header, with_json};
