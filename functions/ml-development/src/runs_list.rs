@@ -1,6 +1,5 @@
 //! `GET /api/ml-development/runs`. Document: ml-development-api, "List Runs".
 
-use futures::future::try_join_all;
 use serde::Serialize;
 use shared::domain::development::choices::RecipeRunStatus;
 use shared::domain::development::recipe::{MODEL_PREFIX, RECIPE_PREFIX, is_id, read};
@@ -56,15 +55,9 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     if [model_id, recipe_id].into_iter().flatten().any(|id| !is_id(id)) {
         return response::ok(&RunList { runs: Vec::new(), total: 0 });
     }
-    let store = platform.store()?;
-    let (runs, total) = store.recipe_runs(RecipeRunFilter { model_id, recipe_id, status }, window).await?;
+    let (runs, total) = platform.store()?.recipe_runs(RecipeRunFilter { model_id, recipe_id, status }, window).await?;
     let runs = within_a_response(runs, run::bytes);
-    let tracked = store.runs_by_id(runs.iter().map(|run| run.id.clone()).collect()).await?;
-    let views = runs.into_iter().map(|run| {
-        let tracked = tracked.get(&run.id);
-        RunView::listed(platform, run, tracked)
-    });
-    response::ok(&RunList { runs: try_join_all(views).await?, total })
+    response::ok(&RunList { runs: RunView::all(platform, runs).await?, total })
 }
 
 #[cfg(test)]

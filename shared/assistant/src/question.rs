@@ -724,7 +724,10 @@ fn status(words: &Words) -> Option<&'static str> {
 fn ids(message: &str) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     for word in message.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')) {
+        // A run's id is shown without the hyphens of its UUID, and understood with them.
         let word = word.trim_matches('-');
+        let word = if word.starts_with("run_") { word.replace('-', "") } else { word.to_owned() };
+        let word = word.as_str();
         let known =
             ["recipe_", "model_", "run_", "ver_", "snap_"].iter().any(|prefix| word.len() > prefix.len() && word.starts_with(prefix));
         if known

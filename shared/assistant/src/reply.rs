@@ -90,7 +90,7 @@ impl Reply {
     }
 
     /// Makes the context of the next message: the first reference of each kind, and all runs where there are several.
-    pub(crate) fn with_context(mut self) -> Self {
+    pub fn with_context(mut self) -> Self {
         for (kind, field) in [(Kind::Recipe, "recipe_id"), (Kind::Model, "model_id"), (Kind::Run, "run_id")] {
             if let Some(first) = self.references.iter().find(|reference| reference.kind == kind) {
                 self.context.insert(field.to_owned(), Value::from(first.id.as_str()));

@@ -35,6 +35,16 @@ pub struct Tool {
     pub input: Value,
 }
 
+/// Makes the look-ups that a model asks for.
+#[async_trait::async_trait]
+pub trait LookUps: Send + Sync {
+    /// What the look-up of that name finds.
+    ///
+    /// # Errors
+    /// Any: the model is told, and may ask for another one. `Internal` ends the answer.
+    async fn look_up(&self, name: &str, input: Value) -> Result<Value>;
+}
+
 /// A model of Bedrock.
 #[derive(Debug, Clone)]
 pub struct LanguageModel {
@@ -60,13 +70,7 @@ impl LanguageModel {
     ///
     /// # Errors
     /// `Unavailable` when Bedrock does not answer, refuses, or the model never comes to an answer.
-    pub async fn answer(
-        &self,
-        instructions: &str,
-        message: &str,
-        tools: &[Tool],
-        look_up: impl AsyncFn(&str, Value) -> Result<Value>,
-    ) -> Result<String> {
+    pub async fn answer(&self, instructions: &str, message: &str, tools: &[Tool], look_ups: &dyn LookUps) -> Result<String> {
         let configuration = tool_configuration(tools)?;
         let mut messages = vec![said(ConversationRole::User, vec![ContentBlock::Text(message.to_owned())])?];
         for _ in 0..MOST_ROUNDS {
@@ -78,7 +82,7 @@ impl LanguageModel {
             }
             let mut results = Vec::new();
             for call in &asked {
-                let found = look_up(call.name(), from_document(call.input())).await;
+                let found = look_ups.look_up(call.name(), from_document(call.input())).await;
                 let (found, status) = match found {
                     Ok(found) => (bounded(found), ToolResultStatus::Success),
                     Err(error) if error.kind() == ErrorKind::Internal => return Err(error),

@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use language_model::{LanguageModel, Tool};
+use language_model::{LanguageModel, LookUps, Tool};
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::{Error, ErrorKind, Platform};
@@ -57,11 +57,16 @@ fn tools() -> [Tool; 1] {
     [Tool { name: "get_run", description: "A run", input }]
 }
 
-async fn look_up(name: &str, input: Value) -> Result<Value, Error> {
-    assert_eq!(name, "get_run");
-    match input["run_id"].as_str() {
-        Some("run_1") => Ok(json!({ "id": "run_1", "status": "failed", "attempts": 3, "loss": 0.5 })),
-        _ => Err(Error::not_found("Run not found")),
+struct Runs;
+
+#[async_trait::async_trait]
+impl LookUps for Runs {
+    async fn look_up(&self, name: &str, input: Value) -> Result<Value, Error> {
+        assert_eq!(name, "get_run");
+        match input["run_id"].as_str() {
+            Some("run_1") => Ok(json!({ "id": "run_1", "status": "failed", "attempts": 3, "loss": 0.5 })),
+            _ => Err(Error::not_found("Run not found")),
+        }
     }
 }
 
@@ -73,7 +78,7 @@ async fn the_model_answers_from_the_look_ups_that_it_asked_for() {
         message(json!([{ "text": "run_1 failed after 3 attempts." }])),
     ])
     .await;
-    let answer = model.answer("Answer from the look-ups only.", "Why did run_1 fail?", &tools(), look_up).await.unwrap();
+    let answer = model.answer("Answer from the look-ups only.", "Why did run_1 fail?", &tools(), &Runs).await.unwrap();
     assert_eq!(answer, "run_1 failed after 3 attempts.");
     let requests = bedrock.requests.lock().unwrap();
     assert_eq!(requests[0].0, "/model/some.model-v1/converse");
@@ -91,11 +96,11 @@ async fn the_model_answers_from_the_look_ups_that_it_asked_for() {
 async fn a_model_that_never_answers_and_one_that_refuses_are_unavailable() {
     let ask = || message(json!([{ "toolUse": { "toolUseId": "t", "name": "get_run", "input": { "run_id": "run_1" } } }]));
     let (_, model) = Bedrock::start((0..20).map(|_| ask()).collect()).await;
-    let error = model.answer("", "?", &tools(), look_up).await.unwrap_err();
+    let error = model.answer("", "?", &tools(), &Runs).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.public_message().contains("some.model-v1"), "{}", error.public_message());
     let (_, model) = Bedrock::start(vec![(400, json!({ "__type": "ValidationException", "message": "The model is not enabled." }))]).await;
-    let error = model.answer("", "?", &tools(), look_up).await.unwrap_err();
+    let error = model.answer("", "?", &tools(), &Runs).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.public_message().contains("The model is not enabled."), "{}", error.public_message());
 }

@@ -1,5 +1,6 @@
 //! A run as this API shows it: a view of the run that MLflow's API shows under the same id.
 
+use futures::future::try_join_all;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::domain::development::choices::{RecipeRunStatus, RunType};
@@ -59,11 +60,24 @@ pub fn bytes(run: &RecipeRun) -> u64 {
 }
 
 impl RunView {
+    /// Runs as lists show them, without their logs.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB or S3 does not answer.
+    pub async fn all(platform: &Platform, runs: Vec<RecipeRun>) -> Result<Vec<Self>> {
+        let tracked = platform.store()?.runs_by_id(runs.iter().map(|run| run.id.clone()).collect()).await?;
+        let views = runs.into_iter().map(|run| {
+            let tracked = tracked.get(&run.id);
+            RunView::listed(platform, run, tracked)
+        });
+        try_join_all(views).await
+    }
+
     /// A run as lists show it, without its log.
     ///
     /// # Errors
     /// `Internal` when S3 does not answer.
-    pub async fn listed(platform: &Platform, run: RecipeRun, tracked: Option<&Run>) -> Result<Self> {
+    async fn listed(platform: &Platform, run: RecipeRun, tracked: Option<&Run>) -> Result<Self> {
         let by_hand = documents::read_optional(platform, run.metrics.as_ref()).await?;
         let metrics = tracked.map(metrics_of).unwrap_or_default();
         let mut artifacts = Map::new();

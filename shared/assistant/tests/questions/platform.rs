@@ -32,7 +32,7 @@ fn model(id: &str, name: &str, family: &str, status: &str, recipe: &str) -> Mode
 
 fn run(number: u32, model: &str, recipe: &str, status: &str, metrics: &[(&str, f64)]) -> Run {
     Run {
-        id: format!("run_0192f0aa-0000-7000-8000-{number:012}"),
+        id: format!("run_0192f0aa000070008000{number:012}"),
         model_id: Some(model.into()),
         recipe_id: recipe.into(),
         recipe_version_id: format!("ver_{}_v1", recipe.trim_start_matches("recipe_")),
