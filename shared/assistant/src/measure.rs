@@ -14,6 +14,31 @@ pub fn named<'a>(words: &Words, metrics: impl IntoIterator<Item = &'a str>) -> O
     found
 }
 
+/// A metric that a question names and that none of these is.
+pub fn absent(words: &Words, metrics: &[&str]) -> Option<&'static str> {
+    const COMMON: [&str; 17] = [
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "auc",
+        "roc_auc",
+        "rmse",
+        "mae",
+        "mse",
+        "mape",
+        "r2",
+        "loss",
+        "log_loss",
+        "revenue_lift",
+        "margin_impact",
+        "latency",
+        "wape",
+    ];
+    let known = |metric: &str| metrics.iter().any(|known| Words::of(known).names(metric) || Words::of(metric).names(known));
+    COMMON.into_iter().find(|metric| words.names(metric) && !known(metric))
+}
+
 fn aliases(metric: &str) -> &'static [&'static str] {
     match metric.to_lowercase().as_str() {
         "accuracy" | "val_accuracy" | "test_accuracy" => &["accurate", "most accurate", "least accurate"],

@@ -86,6 +86,10 @@ pub enum Ask {
     Monitoring,
     /// How something is done.
     HowTo(Action),
+    /// How things are altogether.
+    Overview,
+    /// What the platform's own words mean.
+    Define,
     /// What the assistant can do.
     Help,
     /// Something that is not answered.
@@ -242,6 +246,8 @@ const MONITORING: &[&str] = &[
     "alert",
     "alerts",
     "doing",
+    "need retraining",
+    "needs retraining",
     "holding up",
     "performing",
     "behaving",
@@ -315,6 +321,40 @@ const OTHERS: &[&str] = &[
     "another company",
     "competitors",
     "another user",
+];
+const GREETINGS: &[&str] = &["hello", "hi", "hey", "thanks", "thank you", "good morning", "good evening"];
+const DEFINITIONS: &[&str] = &[
+    "what is a recipe",
+    "whats a recipe",
+    "what are recipes",
+    "what is a model",
+    "whats a model",
+    "what is a run",
+    "whats a run",
+    "what are runs",
+    "between a recipe and a model",
+    "between a model and a run",
+    "between recipes and models",
+    "between models and runs",
+    "what is drift",
+    "whats drift",
+    "drift means",
+    "drift mean",
+    "what is psi",
+    "what is a snapshot",
+    "what is a manifest",
+    "what is a baseline",
+];
+const OVERVIEW: &[&str] = &[
+    "overview",
+    "everything",
+    "state of the platform",
+    "status of the platform",
+    "state of my platform",
+    "whats going on",
+    "what is going on",
+    "whats new",
+    "how are things",
 ];
 const HELP: &[&str] =
     &["what can you do", "who are you", "what are you", "what do you do", "how can you help", "what can i ask", "help", "what questions"];
@@ -462,13 +502,22 @@ fn is_meant(words: &Words, name: &str) -> bool {
 fn ask(words: &Words, ids: &[String], families: &[&str], context: &Context) -> Ask {
     let nouns = [(RECIPES, Subject::Recipes), (MODELS, Subject::Models), (RUNS, Subject::Runs)];
     // "models" beside "runs": what stands first is asked for ("which model has the best run" is rare, "runs of the model" is not).
-    let subject = first_noun(words, &nouns);
+    let named = first_noun(words, &nouns);
+    // "What is live?": only one kind of thing has that status.
+    let implied = subject_of_status(words).filter(|_| named.is_none() && ids.is_empty() && words.any(LIST) && !general(words));
+    let subject = named.or(implied);
     let about_the_platform = subject.is_some() || !ids.is_empty() || !families.is_empty();
     let in_context = context.recipe_id.is_some() || context.model_id.is_some() || context.run_id.is_some();
     let refers_back = in_context && words.any(&["it", "this", "that", "them", "its", "these", "those"]);
 
     if words.any(PRIVATE) || words.any(OTHERS) {
         return Ask::Decline(Refusal::Private);
+    }
+    if GREETINGS.iter().any(|greeting| words.phrase(greeting)) && words.words.len() <= 4 {
+        return Ask::Help;
+    }
+    if words.any(DEFINITIONS) && ids.is_empty() {
+        return Ask::Define;
     }
     if words.any(&[
         "what can you do",
@@ -492,16 +541,31 @@ fn ask(words: &Words, ids: &[String], families: &[&str], context: &Context) -> A
     {
         return Ask::HowTo(action);
     }
-    if words.any(NEXT) {
+    if words.any(NEXT)
+        || (words.any(&["should i", "should we", "what can i do", "what can we do"])
+            && !words.any(RECIPES)
+            && (action(words).is_some() || subject.is_some()))
+    {
         return Ask::NextStep;
+    }
+    if words.any(OVERVIEW) && subject.is_none() && ids.is_empty() && families.is_empty() {
+        return Ask::Overview;
     }
     let of_platform = about_the_platform || refers_back;
     let failure = words.any(FAILURE);
+    let newest_failure = failure
+        && words.any(&["last", "latest", "newest", "recent"])
+        && !words.words.iter().any(|word| word == "runs" || word == "trainings" || word == "jobs");
     let measure = words.any(&["error rate", "absolute error", "squared error", "percentage error", "less error", "lowest error"]);
     let one_error =
         words.any(&["error", "exception", "traceback"]) && !measure && !words.any(&["which runs", "list"]) && !words.phrase("errors");
     if failure
-        && (words.any(WHY) || one_error || words.phrase("what was wrong") || words.phrase("whats wrong") || words.phrase("what is wrong"))
+        && (words.any(WHY)
+            || one_error
+            || newest_failure
+            || words.phrase("what was wrong")
+            || words.phrase("whats wrong")
+            || words.phrase("what is wrong"))
         && (of_platform || in_context || words.any(&["last", "latest", "it", "my"]))
     {
         return Ask::ExplainFailure;
@@ -550,6 +614,9 @@ fn ask(words: &Words, ids: &[String], families: &[&str], context: &Context) -> A
     if words.any(RECIPES) && (words.any(GOAL) || words.any(&["for"])) && ids.is_empty() {
         return Ask::FindRecipes;
     }
+    if let Some(subject) = implied {
+        return Ask::List(subject);
+    }
     match subject {
         Some(Subject::Runs) if !names_any(ids, &["run_"]) && words.any(LIST) && plural(words, Subject::Runs) => Ask::List(Subject::Runs),
         Some(Subject::Models) if !names_any(ids, &["run_", "model_"]) && words.any(LIST) && plural(words, Subject::Models) => {
@@ -563,7 +630,7 @@ fn ask(words: &Words, ids: &[String], families: &[&str], context: &Context) -> A
                 Ask::ExplainFailure
             }
         }
-        Some(Subject::Recipes) if words.any(GOAL) => Ask::FindRecipes,
+        Some(Subject::Recipes) if words.any(GOAL) || (words.phrase("which recipe") && !words.any(DESCRIBE)) => Ask::FindRecipes,
         Some(subject) if words.any(LIST) && plural(words, subject) => Ask::List(subject),
         Some(_) if words.any(DESCRIBE) || possessive(words) => Ask::Describe,
         Some(subject) if words.any(LIST) => Ask::List(subject),
@@ -666,6 +733,15 @@ fn first_noun(words: &Words, nouns: &[(&[&str], Subject)]) -> Option<Subject> {
     })
 }
 
+/// What has a status that a message names without saying of what.
+fn subject_of_status(words: &Words) -> Option<Subject> {
+    match status(words)? {
+        "production" | "staging" | "retired" | "draft" => Some(Subject::Models),
+        "approved" | "archived" | "baseline" => Some(Subject::Recipes),
+        _ => Some(Subject::Runs),
+    }
+}
+
 fn subject_of(ids: &[String]) -> Subject {
     match ids.first().and_then(|id| id.split('_').next()) {
         Some("recipe") => Subject::Recipes,
@@ -714,7 +790,7 @@ fn status(words: &Words) -> Option<&'static str> {
         (&["baseline", "baselines"], "baseline"),
         (&["active"], "production"),
     ];
-    if words.words.iter().any(|word| word == "running") || words.any(&["in progress", "ongoing", "right now"]) {
+    if words.words.iter().any(|word| word == "running") || words.any(&["in progress", "ongoing"]) {
         return Some("running");
     }
     spoken.iter().find(|(spoken, _)| words.any(spoken)).map(|(_, status)| *status)

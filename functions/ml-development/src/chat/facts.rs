@@ -66,10 +66,11 @@ pub async fn add_named(platform: &Platform, question: &Question, facts: &mut Fac
             facts.models.extend(
                 present(find::model(platform, id).await)?.map(|(registered, development)| model(ModelView::of(registered, development))),
             );
-        } else if id.starts_with(ids::RUN_PREFIX) && facts.run(id).is_none() {
-            if let Some(found) = present(find::run(platform, id).await)? {
-                facts.runs.push(run(RunView::of(platform, found).await?));
-            }
+        } else if id.starts_with(ids::RUN_PREFIX)
+            && facts.run(id).is_none()
+            && let Some(found) = present(find::run(platform, id).await)?
+        {
+            facts.runs.push(run(RunView::of(platform, found).await?));
         }
     }
     Ok(())

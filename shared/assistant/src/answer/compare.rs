@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{MOST_NAMED, run_in_words, targets, with_run};
 use crate::facts::{Facts, Model, Run};
-use crate::measure::{less_is_better, named, number, usual};
+use crate::measure::{absent, less_is_better, named, number, usual};
 use crate::question::{Question, Subject};
 use crate::reply::{Kind, Reply};
 
@@ -159,7 +159,9 @@ fn ranked(intent: &str, question: &Question, facts: &Facts, contenders: Vec<Cont
         (_, true) => "best",
         _ => "worst",
     };
-    let mut text = format!("By {metric} ({direction}), {} is {place}: {}.", first.name(facts), number(value(first)));
+    let all: Vec<&str> = with.iter().chain(&without).flat_map(|contender| contender.run.metrics.keys().map(String::as_str)).collect();
+    let lacking = absent(words, &all).map(|metric| format!("None of them has the metric {metric}. ")).unwrap_or_default();
+    let mut text = format!("{lacking}By {metric} ({direction}), {} is {place}: {}.", first.name(facts), number(value(first)));
     for contender in with.iter().skip(1).take(MOST_NAMED - 1) {
         let difference = value(contender) - value(first);
         let sign = if difference >= 0.0 { "+" } else { "" };

@@ -18,6 +18,16 @@ pub fn help() -> Reply {
         .suggest("GET", "/runs", None, "list the runs")
 }
 
+/// What the platform's own words mean.
+pub fn define() -> Reply {
+    let text = "A recipe says how models of a family are made: its manifest, in versions that never change, holds the training script, its requirements and the \
+                schema of its data. Baselines are the recipes that the platform brings. A model is made from a version of a recipe, and goes from draft to staging to \
+                production. A run trains, evaluates or backtests it, and has metrics, artifacts and a log. A snapshot tells how a model did at a moment: its \
+                performance, how fresh its data is, and its drift. Drift is how far the data of today has moved from the data of the training; its usual measure is \
+                the population stability index (PSI): under 0.1 is low, up to 0.25 moderate, above that high.";
+    Reply::new("define", text).suggest("GET", "/recipes", None, "list the recipes")
+}
+
 pub fn decline(question: &Question, facts: &Facts, refusal: Refusal) -> Reply {
     let text = match refusal {
         Refusal::OffTopic => format!("That is not a question about your platform, and I know nothing else. {ABILITIES}"),

@@ -17,7 +17,12 @@ pub fn describe(question: &Question, facts: &Facts) -> Reply {
     if wants_run {
         let latest = match targets::runs(question, facts).first() {
             Some(run) => Some(*run),
-            None => targets::runs_of(question, facts).into_iter().find(|run| question.status.is_none_or(|status| run.status == status)),
+            None => {
+                let runs = targets::runs_of(question, facts);
+                // "Has it finished?" asks for no run of that status.
+                let wanted = question.status.filter(|_| words.any(&["successful", "succeeded", "failed", "running", "queued"]));
+                runs.iter().find(|run| wanted.is_none_or(|status| run.status == status)).or_else(|| runs.first()).copied()
+            }
         };
         return match latest {
             Some(run) => of_run(Reply::new(intent, run_text(run, facts)), run, facts),

@@ -120,3 +120,37 @@ pub fn count(question: &Question, facts: &Facts, subject: Subject) -> Reply {
         .made_from_all(kind, found.iter().take(MOST_NAMED).map(|entry| (entry.id, entry.name)))
         .suggest("GET", &path(question, list, subject), None, &format!("list these {thing}s; total counts them all"))
 }
+
+/// How many there are of everything, in which state, and what is most pressing.
+pub fn overview(facts: &Facts) -> Reply {
+    let by_status = |statuses: Vec<&str>| {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for status in statuses {
+            match counts.iter_mut().find(|(known, _)| *known == status) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((status, 1)),
+            }
+        }
+        counts.iter().map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", ")
+    };
+    let line = |count: usize, thing: &str, statuses: Vec<&str>| match count {
+        0 => format!("no {thing}s"),
+        _ => format!("{} ({})", counted(count, thing), by_status(statuses)),
+    };
+    let mut text = format!(
+        "There are {}, {} and {}.",
+        line(facts.recipes.len(), "recipe", facts.recipes.iter().map(|recipe| recipe.status.as_str()).collect()),
+        line(facts.models.len(), "model", facts.models.iter().map(|model| model.status.as_str()).collect()),
+        line(facts.runs.len(), "run", facts.runs.iter().map(|run| run.status.as_str()).collect()),
+    );
+    let mut reply = Reply::new("overview", "");
+    if let Some(run) = facts.runs.first() {
+        text.push_str(&format!("\nThe newest run, {}, is {}.", run_in_words(run, facts), run.status));
+        reply = reply.made_from(Kind::Run, &run.id, None);
+    }
+    if facts.more {
+        text.push_str("\nI looked at the newest only; the lists have them all.");
+    }
+    reply.reply = text;
+    reply.suggest("GET", "/models", None, "list the models").suggest("GET", "/runs", None, "list the runs")
+}

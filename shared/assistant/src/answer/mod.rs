@@ -38,6 +38,8 @@ pub fn answer(question: &Question, facts: &Facts) -> Reply {
         Ask::Describe => describe::describe(question, facts),
         Ask::Monitoring => monitoring::monitoring(question, facts),
         Ask::HowTo(action) => how_to::how_to(question, facts, action),
+        Ask::Overview => lists::overview(facts),
+        Ask::Define => decline::define(),
         Ask::Help => decline::help(),
         Ask::Decline(refusal) => decline::decline(question, facts, refusal),
     };

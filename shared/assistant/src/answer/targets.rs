@@ -40,7 +40,7 @@ fn model_ids(question: &Question, facts: &Facts) -> Vec<String> {
 
 /// The answer to a question that names an id which is not there.
 pub fn unknown(question: &Question, facts: &Facts) -> Option<Reply> {
-    let declined = matches!(question.ask, Ask::Decline(_) | Ask::Help | Ask::HowTo(_));
+    let declined = matches!(question.ask, Ask::Decline(_) | Ask::Help | Ask::Define | Ask::HowTo(_));
     let missing = question.ids.iter().find(|id| match id.split('_').next() {
         Some("recipe") => facts.recipe(id).is_none(),
         Some("model") => facts.model(id).is_none(),
