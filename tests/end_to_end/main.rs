@@ -14,6 +14,7 @@ mod examples;
 mod failures;
 mod feature_store;
 mod images;
+mod ml_development;
 mod mlflow_client;
 mod model_files;
 mod updates;

@@ -44,6 +44,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         task!(tasks::deliver_webhook),
         task!(tasks::close_event),
         task!(tasks::reconcile_events),
+        task!(tasks::capture_monitoring),
     ],
     access: Access::Own,
     error_style: error_style::detail,

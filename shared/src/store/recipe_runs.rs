@@ -38,7 +38,7 @@ fn sort(run: &RecipeRun) -> String {
 }
 
 fn facets(run: &RecipeRun) -> [&str; 3] {
-    [run.model_id.as_deref().unwrap_or("none"), &run.recipe_id, run.status.name()]
+    [run.model_id.as_deref().unwrap_or_default(), &run.recipe_id, run.status.name()]
 }
 
 impl Store {

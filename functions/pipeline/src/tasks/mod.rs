@@ -2,6 +2,7 @@
 
 pub mod begin_training;
 pub mod build;
+pub mod capture_monitoring;
 pub mod close_event;
 pub mod deliver_webhook;
 pub mod deploy_function;
