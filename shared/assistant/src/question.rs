@@ -649,6 +649,16 @@ fn ask(words: &Words, ids: &[String], families: &[&str], context: &Context) -> A
 /// States that are asked after with "how is": not ways to do something.
 const MONITORING_STATE: &[&str] = &["doing", "holding up", "performing", "behaving", "drifting", "healthy"];
 const DESCRIBE: &[&str] = &[
+    "how did",
+    "how was",
+    "how good",
+    "how well",
+    "how is",
+    "how are",
+    "did it go",
+    "went",
+    "outcome",
+    "accuracy",
     "about",
     "describe",
     "tell",
