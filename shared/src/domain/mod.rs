@@ -3,9 +3,11 @@
 pub mod artifact_uri;
 pub mod audience;
 pub mod deployment;
+pub mod drift_report;
 pub mod environment_variable;
 pub mod event;
 pub mod experiment;
+pub mod ground_truth;
 pub mod image;
 pub mod inference_log;
 pub mod job;
