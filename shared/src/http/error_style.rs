@@ -1,8 +1,9 @@
 //! How each document writes an error. Handlers return [`Error`]; the style of their API turns it into a response.
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::error::FieldProblem;
 use crate::http::response::{Response, with_type};
 use crate::{Error, ErrorKind};
 
@@ -21,6 +22,40 @@ pub fn detail(error: &Error, request_id: &str) -> Response {
         body["request_id"] = json!(request_id);
     }
     with_type(status(code), "application/json", body.to_string())
+}
+
+/// `{"detail": "…"}`, and for fields that are not what they must be a 422 whose `detail` is the list of all of them:
+/// `{"loc": ["body", "name"], "msg": "field required", "type": "value_error.missing"}`. The shape of the ML development and
+/// the Deployments documents.
+pub fn validation_list(error: &Error, request_id: &str) -> Response {
+    let code = if error.kind() == ErrorKind::AlreadyExists { 400 } else { error.status() };
+    if error.kind() != ErrorKind::Unprocessable {
+        let mut body = json!({ "detail": error.public_message() });
+        if error.kind() == ErrorKind::Internal {
+            body["request_id"] = json!(request_id);
+        }
+        return with_type(status(code), "application/json", body.to_string());
+    }
+    let told = |problem: &FieldProblem| {
+        let (message, kind) = match problem.kind {
+            "missing" | "value_error.missing" => ("field required", "value_error.missing"),
+            "extra_forbidden" => (problem.message.as_str(), "value_error.extra"),
+            "int_parsing" => ("value is not a valid integer", "type_error.integer"),
+            kind => (problem.message.as_str(), kind),
+        };
+        json!({ "loc": location(&problem.location), "msg": message, "type": kind })
+    };
+    let mut faults: Vec<Value> = error.fields().iter().map(told).collect();
+    if faults.is_empty() {
+        faults.push(json!({ "loc": ["body"], "msg": error.public_message(), "type": "value_error" }));
+    }
+    with_type(status(code), "application/json", json!({ "detail": faults }).to_string())
+}
+
+/// A place in a list is a number.
+fn location(path: &[String]) -> Vec<Value> {
+    let parts = path.iter().flat_map(|part| part.split(['[', ']'])).filter(|part| !part.is_empty() && *part != ".");
+    parts.map(|part| part.parse::<u32>().map_or_else(|_| json!(part), |at| json!(at))).collect()
 }
 
 /// `{"error_code": "…", "message": "…"}`, MLflow's REST shape, with its codes and statuses.

@@ -3,8 +3,10 @@
 pub mod begin_training;
 pub mod build;
 pub mod close_event;
+pub mod compute_drift;
 pub mod deliver_webhook;
 pub mod deploy_function;
+pub mod export_logs;
 pub mod finish_training;
 pub mod go_live;
 pub mod model_log;
@@ -14,6 +16,7 @@ pub mod push;
 pub mod reconcile_events;
 pub mod reconcile_jobs;
 pub mod record_failure;
+pub mod schedule_drift;
 pub mod train;
 pub mod verify_version;
 
