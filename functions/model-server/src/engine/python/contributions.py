@@ -21,7 +21,9 @@ the predicted class's, of a regressor the prediction (before a link function). A
 import numpy
 
 # Most numbers that are worked on at once.
-CHUNK = 4_000_000
+CHUNK = 100_000
+# Most work for one request: rows times the numbers on all ways times the points of Gauss's rule. Some seconds.
+WORK_LIMIT = 500_000_000
 # Most prepared columns times rows.
 DENSE_LIMIT = 50_000_000
 # A share of no rows, which would make a division by zero.
@@ -414,6 +416,12 @@ class Ways:
                 stack.append((child, {**way, split: (*bounds, taken, ratio * part)}, share * part))
 
     def explain(self, data, chosen):
+        work = sum(group.work for group in self.groups)
+        if len(data) > 1 and len(data) * work > WORK_LIMIT:
+            raise Unavailable(
+                f"contributions of {len(data)} rows take too long with trees of this size; ask for at most {max(1, WORK_LIMIT // work)} "
+                "rows at once"
+            )
         result = numpy.zeros(data.shape)
         for group in self.groups:
             group.explain(data, chosen, result)
@@ -425,41 +433,48 @@ SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96, 128, 25
 
 
 class Group:
-    """Ways with as many features each, in arrays: way by feature on it."""
+    """Ways with as many features each, in arrays: feature on the way by way, so that products run along the memory."""
 
     def __init__(self, features, low, high, missing, share, values):
-        self.features = features
-        self.low, self.high, self.missing = low, high, missing
-        self.share = numpy.maximum(share.astype("float64"), SMALLEST)
-        self.values = values
-        points, weights = numpy.polynomial.legendre.leggauss((features.shape[1] + 1) // 2)
+        def turned(part):
+            return numpy.ascontiguousarray(part.T)
+
+        self.features = turned(features)
+        self.low, self.high, self.missing = turned(low), turned(high), turned(missing)
+        self.share = numpy.maximum(turned(share.astype("float64")), SMALLEST)
+        self.values = turned(values)
+        points, weights = numpy.polynomial.legendre.leggauss((len(self.features) + 1) // 2)
         self.points, self.weights = (points + 1.0) / 2.0, weights / 2.0
+        self.work = self.features.size * len(self.points)
 
     def explain(self, data, chosen, result):
-        step = max(1, CHUNK // self.features.size)
-        ways = max(1, CHUNK // self.features.shape[1])
+        width, count = self.features.shape
+        ways = max(1, min(count, CHUNK // width))
+        step = max(1, CHUNK // (width * ways))
         for row in range(0, len(data), step):
             rows = slice(row, row + step)
-            for way in range(0, len(self.features), ways):
+            for way in range(0, count, ways):
                 self.add(data[rows], chosen[rows], result[rows], slice(way, way + ways))
 
     def add(self, data, chosen, result, ways):
-        features, share = self.features[ways], self.share[ways]
-        at = data[:, features]
-        followed = (at > self.low[ways]) & (at <= self.high[ways])
+        """Adds what these ways give to each row. The arrays here are feature on the way by row by way."""
+        features, share = self.features[:, ways], self.share[:, None, ways]
+        rows, columns = data.shape
+        at = data.T[features].transpose(0, 2, 1)
+        followed = (at > self.low[:, None, ways]) & (at <= self.high[:, None, ways])
         unknown = numpy.isnan(at)
         if unknown.any():
-            followed = numpy.where(unknown, self.missing[ways], followed)
-        if features.shape[1] == 1:
-            inner = 1.0
-        else:
-            inner = numpy.zeros(at.shape)
+            followed = numpy.where(unknown, self.missing[:, None, ways], followed)
+        followed = followed.astype("float64")
+        given = (followed - share) * self.values[:, ways][chosen]
+        if len(features) > 1:
+            inner = numpy.zeros(followed.shape)
             for point, weight in zip(self.points, self.weights):
-                factors = numpy.where(followed, point + (1.0 - point) * share, (1.0 - point) * share)
-                product = factors.prod(axis=2, keepdims=True)
-                inner += weight * (product / factors)
-        values = self.values[ways].T[chosen]
-        given = values[:, :, None] * (followed - share) * inner
-        rows, columns = data.shape
-        place = numpy.arange(rows)[:, None, None] * columns + features
+                factors = followed * point
+                factors += (1.0 - point) * share
+                product = numpy.multiply.reduce(factors, axis=0)
+                product *= weight
+                inner += numpy.divide(product, factors, out=factors)
+            given *= inner
+        place = features[:, None, :] + (numpy.arange(rows) * columns)[:, None]
         result += numpy.bincount(place.ravel(), weights=given.ravel(), minlength=rows * columns).reshape(rows, columns)
