@@ -2,6 +2,7 @@
 
 use lambda_http::request::RequestContext;
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 
 /// How much of the hash is kept, in bytes.
 const LENGTH: usize = 8;
@@ -12,6 +13,12 @@ const PLATFORM: &str = "platform-check";
 /// True for a request by which the platform checks this version; it is nobody's prediction.
 pub fn is_check(extensions: &http::Extensions) -> bool {
     address(extensions).is_some_and(|(address, _)| address == PLATFORM)
+}
+
+/// True for a request that the platform handed to this function directly. Whoever comes through the function's own URL has his
+/// address there, which Lambda writes; the platform has a text that is none.
+pub fn is_platform(extensions: &http::Extensions) -> bool {
+    address(extensions).is_some_and(|(address, _)| !address.is_empty() && address.parse::<IpAddr>().is_err())
 }
 
 /// The caller of a request that Lambda passed on: a hash of the deployment, the address and the program that asked. The

@@ -13,6 +13,7 @@ pub mod inputs;
 mod log;
 mod options;
 pub mod outputs;
+mod platform;
 mod routes;
 mod serve;
 mod served;

@@ -1,11 +1,16 @@
 //! The log: one line for each prediction on standard output, everything else on standard error.
 
-use crate::inputs::Batch;
+use crate::{inputs::Batch, platform::Treatment};
 use axum::body::Bytes;
 use jiff::Timestamp;
+use privacy::Anonymiser;
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use std::{
+    borrow::Cow,
     io::Write,
     sync::{
         Arc,
@@ -19,6 +24,8 @@ use uuid::Uuid;
 const LINE_LIMIT: usize = 200 * 1024;
 /// Most values of a request's inputs that a line holds.
 const VALUE_LIMIT: usize = 20_000;
+/// Stands in the place of an error's message that could quote what a request may not leave behind.
+const NOT_STORED: &str = "The message is not stored: it could quote the request's data.";
 /// Most lines that wait to be written.
 const WAITING_LIMIT: usize = 4096;
 
@@ -58,6 +65,8 @@ pub struct Prediction {
     pub response_bytes: u64,
     /// Whether the platform asked to check this version: the line is no prediction's then.
     pub check: bool,
+    /// What of it the line may hold, and in which form.
+    pub treatment: Treatment,
 }
 
 /// Whose predictions they are.
@@ -89,9 +98,9 @@ struct Line<'a> {
     memory_mb: Option<u32>,
     response_bytes: u64,
     inputs: Option<Value>,
-    predictions: Option<&'a RawValue>,
+    predictions: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
+    error: Option<Cow<'a, str>>,
 }
 
 /// Writes prediction lines.
@@ -134,7 +143,7 @@ fn write(line: &str) {
 
 /// The JSON line, with its line break.
 fn line(subject: &Subject, prediction: &Prediction) -> String {
-    let predictions = prediction.predictions.as_deref().filter(|bytes| bytes.len() < LINE_LIMIT);
+    let Content { inputs, predictions, error } = content(prediction);
     let mut line = Line {
         kind: if prediction.check { "check" } else { "prediction" },
         prediction_id: prediction.id,
@@ -149,9 +158,9 @@ fn line(subject: &Subject, prediction: &Prediction) -> String {
         caller: prediction.caller.as_deref(),
         memory_mb: subject.memory_mb,
         response_bytes: prediction.response_bytes,
-        inputs: prediction.batch.as_ref().and_then(|batch| batch.columns(VALUE_LIMIT)),
-        predictions: predictions.and_then(|bytes| serde_json::from_slice(bytes).ok()),
-        error: prediction.error.as_deref(),
+        inputs,
+        predictions,
+        error,
     };
     let mut text = serde_json::to_string(&line).unwrap_or_default();
     if text.len() >= LINE_LIMIT {
@@ -163,11 +172,54 @@ fn line(subject: &Subject, prediction: &Prediction) -> String {
     text
 }
 
+/// What a line holds of a request's own data.
+struct Content<'a> {
+    inputs: Option<Value>,
+    predictions: Option<Cow<'a, RawValue>>,
+    error: Option<Cow<'a, str>>,
+}
+
+/// The request's data as its treatment lets the line hold it.
+fn content(prediction: &Prediction) -> Content<'_> {
+    let Treatment { store_payload, log, .. } = &prediction.treatment;
+    let batch = prediction.batch.as_deref();
+    let predictions = prediction.predictions.as_deref().filter(|bytes| bytes.len() < LINE_LIMIT);
+    let predictions: Option<Cow<'_, RawValue>> = predictions.and_then(|bytes| serde_json::from_slice(bytes).ok()).map(Cow::Borrowed);
+    let inputs = batch.filter(|_| *store_payload).and_then(|batch| batch.columns(VALUE_LIMIT));
+    // A message can quote what was sent.
+    let error = match store_payload {
+        true => prediction.error.as_deref().map(Cow::Borrowed),
+        false => prediction.error.as_ref().map(|_| Cow::Borrowed(NOT_STORED)),
+    };
+    let Some(anonymiser) = log else { return Content { inputs, predictions, error } };
+    let mut anonymiser = Cow::Borrowed(anonymiser.as_ref());
+    if anonymiser.maps_columns() {
+        let columns = batch.and_then(|batch| batch.columns(usize::MAX));
+        let known = columns.map(|columns| anonymiser.into_owned().knowing(&columns)).filter(|known| !known.is_overfull());
+        let Some(known) = known else {
+            // What the mapped columns hold is not known, so that it could not be told where it comes back.
+            let inputs = inputs.zip(log.as_ref()).map(|(inputs, anonymiser)| anonymiser.value(inputs));
+            return Content { inputs, predictions: None, error: error.map(|_| Cow::Borrowed(NOT_STORED)) };
+        };
+        anonymiser = Cow::Owned(known);
+    }
+    Content {
+        inputs: inputs.map(|inputs| anonymiser.value(inputs)),
+        predictions: predictions.and_then(|json| treated(&anonymiser, &json)).map(Cow::Owned),
+        error: error.map(|error| Cow::Owned(anonymiser.text(&error))),
+    }
+}
+
+/// JSON, made unreadable as a policy says. `None` where it cannot be read: it is left out then.
+pub fn treated(anonymiser: &Anonymiser, json: &RawValue) -> Option<Box<RawValue>> {
+    to_raw_value(&anonymiser.value(serde_json::from_str(json.get()).ok()?)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::inputs::{Data, Numbers};
+    use crate::inputs::{Data, FrameColumn, Numbers};
 
     fn logged(rows: usize) -> Value {
         let data = Data::Matrix { width: 1, numbers: Numbers::F64(vec![1.23456789; rows]), names: None };
@@ -183,6 +235,7 @@ mod tests {
             caller: Some("0123456789abcdef".into()),
             response_bytes: 100,
             check: false,
+            treatment: Treatment::default(),
         };
         let subject = Subject { deployment_id: Some("d".into()), model_name: "m".into(), model_version: "1".into(), memory_mb: Some(2048) };
         let text = line(&subject, &prediction);
@@ -207,5 +260,55 @@ mod tests {
             assert!(line["inputs"].is_null() && line["predictions"].is_null());
             assert_eq!(line["rows"], rows);
         }
+    }
+
+    fn private(treatment: Treatment, data: Data, predictions: &'static str, error: Option<&str>) -> Value {
+        let prediction = Prediction {
+            id: Uuid::now_v7(),
+            at: Timestamp::now(),
+            status: 200,
+            latency_ms: 4.1,
+            cold_start: false,
+            batch: Some(Arc::new(Batch { rows: 1, data, nulls: Vec::new() })),
+            predictions: Some(Bytes::from_static(predictions.as_bytes())),
+            error: error.map(str::to_owned),
+            caller: None,
+            response_bytes: 100,
+            check: false,
+            treatment,
+        };
+        let subject = Subject { deployment_id: None, model_name: "m".into(), model_version: "1".into(), memory_mb: None };
+        serde_json::from_str(&line(&subject, &prediction)).unwrap()
+    }
+
+    fn person() -> Data {
+        let text = |value: &str| FrameColumn::Text(vec![Some(value.to_owned())]);
+        Data::Frame(vec![
+            ("name".into(), text("Anna Smith")),
+            ("note".into(), text("anna@example.com")),
+            ("age".into(), FrameColumn::I64(vec![42])),
+        ])
+    }
+
+    #[test]
+    fn a_line_without_payload_has_no_inputs_and_no_message() {
+        let treatment = Treatment { store_payload: false, ..Treatment::default() };
+        let line = private(treatment, person(), "[1]", Some("could not convert 'Anna Smith'"));
+        assert!(line["inputs"].is_null() && !line.to_string().contains("Anna"));
+        assert_eq!((&line["predictions"], &line["error"]), (&serde_json::json!([1]), &NOT_STORED.into()));
+    }
+
+    #[test]
+    fn a_line_holds_personal_data_as_the_policy_says_alone() {
+        let policy = privacy::Policy::everywhere(privacy::Action::Mask);
+        let policy = policy.overridden(Some([("name".to_owned(), privacy::PiiType::PersonName)].into()), None);
+        let treatment = Treatment { log: Some(Arc::new(Anonymiser::new(policy).unwrap())), ..Treatment::default() };
+        let line = private(treatment.clone(), person(), r#"["Anna Smith", 0.5]"#, Some("'Anna Smith' (anna@example.com) at 42"));
+        assert_eq!(line["inputs"], serde_json::json!({"name": ["********"], "note": ["********"], "age": [42]}));
+        assert_eq!(line["predictions"], serde_json::json!(["********", 0.5]));
+        assert_eq!(line["error"], "'********' (********) at 42");
+        // Where it is not known what the mapped column holds, nothing that could have it is kept.
+        let tensors = private(treatment, Data::Tensors(Vec::new()), r#"["Anna Smith"]"#, Some("Anna Smith"));
+        assert!(!tensors.to_string().contains("Anna"));
     }
 }

@@ -1,7 +1,7 @@
 //! What a model answers, and how it becomes JSON.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// The answers for a batch.
 #[derive(Debug)]
@@ -10,6 +10,38 @@ pub struct Outputs {
     pub predictions: Answer,
     /// One list of probabilities for each row, where they were asked for.
     pub probabilities: Option<Answer>,
+    /// How much each feature contributed, where that was asked for.
+    pub contributions: Option<Contributions>,
+}
+
+/// How much each feature contributed to each row's prediction.
+#[derive(Debug)]
+pub struct Contributions {
+    /// The features' names, the bias last.
+    pub features: Vec<String>,
+    /// A row for each row, a number for each feature.
+    pub values: Array,
+}
+
+impl Contributions {
+    /// Appends the JSON: for each row a list of `{"feature", "value"}`.
+    pub fn write(&self, output: &mut Vec<u8>) {
+        let names: Vec<String> = self.features.iter().map(|name| Value::from(name.as_str()).to_string()).collect();
+        let rows = self.values.shape.first().copied().unwrap_or(0);
+        output.push(b'[');
+        for row in 0..rows {
+            output.extend_from_slice(if row > 0 { b",[" } else { b"[" });
+            for (at, name) in names.iter().enumerate() {
+                output.extend_from_slice(if at > 0 { b",{\"feature\":" } else { b"{\"feature\":" });
+                output.extend_from_slice(name.as_bytes());
+                output.extend_from_slice(b",\"value\":");
+                self.values.write_element(row * names.len() + at, output);
+                output.push(b'}');
+            }
+            output.push(b']');
+        }
+        output.push(b']');
+    }
 }
 
 /// A list of answers.
@@ -164,7 +196,7 @@ impl Outputs {
             None => lengths.iter().map(|_| None).collect(),
         };
         let parts = predictions.into_iter().zip(probabilities.drain(..));
-        Some(parts.map(|(predictions, probabilities)| Self { predictions, probabilities }).collect())
+        Some(parts.map(|(predictions, probabilities)| Self { predictions, probabilities, contributions: None }).collect())
     }
 }
 

@@ -91,3 +91,8 @@ fn models_of_the_newest_mlflow() {
         same_answers(python::NEWEST, model);
     }
 }
+
+#[test]
+fn contributions_are_those_of_the_shap_package() {
+    python::contributions();
+}

@@ -4,9 +4,11 @@
 //! `statemachines/train.asl.json`: `begin_training` → `train` → `finish_training`.
 //! `statemachines/deploy.asl.json`: training (nested) → `build` → `push` → `deploy_function` → `publish_version` →
 //! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. `statemachines/webhook.asl.json`:
+//! `compute_drift` and `export_logs` are the work of jobs of their own, which `schedule_drift` asks for too.
 //! `publish_event` → `deliver_webhook`, until it succeeds or is given up → `close_event`. Every task can run twice.
 
 pub mod base_image;
+pub mod export;
 pub mod image;
 pub mod packaging;
 pub mod repository;
@@ -38,6 +40,9 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         task!(tasks::verify_version),
         task!(tasks::go_live),
         task!(tasks::record_failure),
+        task!(tasks::compute_drift),
+        task!(tasks::export_logs),
+        task!(tasks::schedule_drift),
         task!(tasks::reconcile_jobs),
         task!(tasks::model_log),
         task!(tasks::publish_event),

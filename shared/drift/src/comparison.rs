@@ -83,9 +83,10 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// One that has counted nothing.
+    /// One that has counted nothing. Features of the profile whose counts do not fit their bins are passed over.
     pub fn new(profile: &'a Profile) -> Self {
-        let counts = profile.features.iter().map(|(name, feature)| (name, feature, vec![0; feature.counts().len()], false));
+        let sound = profile.features.iter().filter(|(_, feature)| feature.is_sound());
+        let counts = sound.map(|(name, feature)| (name, feature, vec![0; feature.counts().len()], false));
         Self { profile, rows: 0, counts: counts.collect() }
     }
 

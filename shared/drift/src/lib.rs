@@ -20,6 +20,7 @@
 
 mod builder;
 mod comparison;
+mod example;
 mod profile;
 
 pub use builder::ProfileBuilder;

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 /// The longest text of a category that is kept, in characters; longer ones are cut.
 const CATEGORY_LENGTH: usize = 100;
 
+/// Most bins of a feature that is compared, and the most rows in one of them.
+const BINS_LIMIT: usize = 1000;
+const COUNT_LIMIT: u64 = 1 << 48;
+
 /// How the features of some rows were distributed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
@@ -74,6 +78,18 @@ impl Feature {
             Self::Numeric { counts, missing, .. } => counts.iter().copied().chain([*missing]).collect(),
             Self::Categorical { values, other, missing } => values.values().copied().chain([*other, *missing]).collect(),
         }
+    }
+
+    /// Whether the counts fit the bins. A profile can come from a user's own script, so that it can say anything.
+    pub(crate) fn is_sound(&self) -> bool {
+        let counts = self.counts();
+        let fits = match self {
+            Self::Numeric { edges, counts, .. } => {
+                counts.len() == edges.len() + 1 && edges.iter().all(|edge| edge.is_finite()) && edges.is_sorted()
+            }
+            Self::Categorical { .. } => true,
+        };
+        fits && counts.len() <= BINS_LIMIT && counts.iter().all(|count| *count <= COUNT_LIMIT)
     }
 
     /// The bin into which a value falls, in the order of [`Feature::counts`]. What is no number is missing from a numeric feature.

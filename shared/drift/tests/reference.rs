@@ -1,7 +1,7 @@
 //! Indices against those that numpy computes, and what follows from them.
 #![allow(clippy::unwrap_used)]
 
-use drift::{Comparison, Outcome, Profile, ProfileBuilder, Report, Status};
+use drift::{Comparison, Feature, Outcome, Profile, ProfileBuilder, Report, Status};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -11,6 +11,7 @@ struct Case {
     training: Vec<Value>,
     newer: Vec<Value>,
     psi: f64,
+    profile: Feature,
 }
 
 fn columns(values: &[Value]) -> Map<String, Value> {
@@ -52,6 +53,23 @@ fn indices_are_those_of_the_reference() {
     for case in cases {
         let psi = report(&profile(&case.training), &case.newer).features["x"].psi;
         assert!((psi - case.psi).abs() < 1e-9, "{}: {psi} instead of {}", case.name, case.psi);
+    }
+}
+
+#[test]
+fn a_scripts_python_makes_the_same_profiles() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("reference/cases.json")).unwrap();
+    for case in cases {
+        match (&profile(&case.training).features["x"], &case.profile) {
+            (
+                Feature::Numeric { edges, counts, missing },
+                Feature::Numeric { edges: their_edges, counts: their_counts, missing: their_missing },
+            ) => {
+                assert_eq!((counts, missing), (their_counts, their_missing), "{}", case.name);
+                assert!(edges.iter().zip(their_edges).all(|(ours, theirs)| (ours - theirs).abs() < 1e-9), "{}", case.name);
+            }
+            (ours, theirs) => assert_eq!(ours, theirs, "{}", case.name),
+        }
     }
 }
 
@@ -129,4 +147,32 @@ fn a_profile_is_bounded_and_keeps_no_rare_value() {
     assert!(text.len() < 200_000 && !text.contains("person "), "{}", text.len());
     assert_eq!(serde_json::from_str::<Profile>(&text).unwrap().features.len(), 500);
     assert!(text.matches("city ").count() == 50);
+}
+
+#[test]
+fn an_input_example_has_a_profile_in_each_of_its_forms() {
+    let rows: Vec<Value> = (0..200).map(|at| json!([at, if at % 2 == 0 { "x" } else { "y" }])).collect();
+    let records: Vec<Value> = (0..200).map(|at| json!({"a": at, "b": if at % 2 == 0 { "x" } else { "y" }})).collect();
+    let table = json!({"columns": ["a", "b"], "data": rows});
+    let expected = Profile::of_example(&table).unwrap();
+    assert_eq!((expected.rows, expected.features.keys().cloned().collect::<Vec<_>>()), (200, vec!["a".to_owned(), "b".to_owned()]));
+    for form in [json!({"dataframe_split": table}), json!(records), json!({"inputs": records})] {
+        assert_eq!(Profile::of_example(&form).as_ref(), Some(&expected), "{form}");
+    }
+    let bare = Profile::of_example(&json!({"inputs": rows})).unwrap();
+    assert_eq!(bare.features["feature_0"], expected.features["a"]);
+    for nothing in [json!(1), json!([]), json!({}), json!([1, 2]), json!({"inputs": "x"}), json!(null)] {
+        assert_eq!(Profile::of_example(&nothing), None, "{nothing}");
+    }
+}
+
+#[test]
+fn a_profile_that_says_anything_harms_nothing() {
+    let wrong = json!({"rows": 1000, "features": {
+        "x": {"type": "numeric", "edges": [1.0, 2.0], "counts": [5], "missing": 0},
+        "y": {"type": "numeric", "edges": [2.0, 1.0], "counts": [5, 5, 5], "missing": 0},
+        "z": {"type": "categorical", "values": {"a": u64::MAX, "b": u64::MAX}, "other": u64::MAX, "missing": 1},
+    }});
+    let profile: Profile = serde_json::from_value(wrong).unwrap();
+    assert_eq!(compared(&profile, &normal(200, 0.0, 1)), Outcome::NoSharedFeatures);
 }

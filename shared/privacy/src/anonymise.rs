@@ -28,6 +28,8 @@ pub struct Anonymiser {
     policy: Policy,
     /// Values of mapped columns, the longest first, which are personal wherever they come back.
     known: Vec<(String, PiiType)>,
+    /// Whether mapped columns had more values than are kept in `known`.
+    overfull: bool,
 }
 
 /// A value with what a policy treats in it made unreadable.
@@ -45,7 +47,7 @@ impl Anonymiser {
     /// [`PolicyError`] where the policy is out of its bounds.
     pub fn new(policy: Policy) -> Result<Self, PolicyError> {
         policy.check()?;
-        Ok(Self { policy, known: Vec::new() })
+        Ok(Self { policy, known: Vec::new(), overfull: false })
     }
 
     /// This one, which also treats the values that these inputs have in mapped columns wherever they come back: in a
@@ -55,10 +57,21 @@ impl Anonymiser {
         if !self.policy.column_map.is_empty() {
             let mut known = BTreeMap::new();
             learn(&self.policy, inputs, None, &mut known);
+            self.overfull = known.len() >= KNOWN_LIMIT;
             self.known = known.into_iter().collect();
             self.known.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         }
         self
+    }
+
+    /// Whether values of some columns are personal without a form by which they could be found elsewhere.
+    pub fn maps_columns(&self) -> bool {
+        !self.policy.column_map.is_empty()
+    }
+
+    /// Whether mapped columns had more different values than can be looked for elsewhere: 5,000.
+    pub fn is_overfull(&self) -> bool {
+        self.overfull
     }
 
     /// The value, treated: strings and numbers at any depth. Keys stay; where a key is a mapped column, all under it is of that

@@ -11,6 +11,7 @@ use super::audience::is_caller;
 use super::inference_log::InferenceLog;
 use crate::{Error, Result, Timestamp};
 
+const SECOND: i64 = 1000;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -27,8 +28,10 @@ const AHEAD: i64 = 5 * MINUTE;
 /// So many distinct latencies of one hour go into one part: each is a clause of the update, whose text DynamoDB bounds.
 const MOST_LATENCIES: usize = 96;
 /// So many minutes and hours go into one part: each is a write of its transaction.
-const MOST_MINUTES: usize = 60;
-const MOST_HOURS: usize = 12;
+const MOST_MINUTES: usize = 30;
+const MOST_HOURS: usize = 6;
+/// So many minutes of records go into one part; each is up to three writes.
+const MOST_RECORD_MINUTES: usize = 15;
 
 /// Counters of a span of time. Each adds up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +202,9 @@ pub struct Tally {
     pub days: BTreeMap<i64, Counts>,
     /// All of it.
     pub total: Counts,
+    /// How many records there are of each second, by the second's begin in milliseconds since 1970. A record's time is that of
+    /// its id, by which records are listed.
+    pub records: BTreeMap<i64, u64>,
 }
 
 /// Adds up a batch of lines, in their order, deployment by deployment. A batch that comes again is cut the same way.
@@ -218,7 +224,7 @@ pub fn tally(logs: &[InferenceLog], now: Timestamp) -> Result<Vec<Tally>> {
         for log in logs {
             let moment = counted_at(log, now);
             let bucket = latencies.bucket(microseconds(log));
-            if part.is_full_for(moment, bucket) {
+            if part.is_full_for(moment, bucket, recorded_at(log)) {
                 part.mark = hex::encode(mark.finalize());
                 parts.push(part);
                 (part, mark) = new();
@@ -237,13 +243,20 @@ fn counted_at(log: &InferenceLog, now: Timestamp) -> i64 {
     log.timestamp.milliseconds().clamp(now.milliseconds() - OLDEST, now.milliseconds() + AHEAD)
 }
 
+/// The time under which a record is listed: that of its id.
+fn recorded_at(log: &InferenceLog) -> i64 {
+    crate::id::milliseconds(&log.prediction_id).unwrap_or_else(|| log.timestamp.milliseconds())
+}
+
 impl Tally {
-    fn is_full_for(&self, moment: i64, bucket: u64) -> bool {
+    fn is_full_for(&self, moment: i64, bucket: u64, recorded_at: i64) -> bool {
+        let minutes: BTreeSet<i64> = self.records.keys().map(|second| Span::Minute.begin(*second)).collect();
+        let records_full = minutes.len() >= MOST_RECORD_MINUTES && !minutes.contains(&Span::Minute.begin(recorded_at));
         let hour = self.hours.get(&Span::Hour.begin(moment));
         let latencies_full = hour.is_some_and(|hour| hour.latencies.len() >= MOST_LATENCIES && !hour.latencies.contains_key(&bucket));
         let hours_full = hour.is_none() && self.hours.len() >= MOST_HOURS;
         let minutes_full = self.minutes.len() >= MOST_MINUTES && !self.minutes.contains_key(&Span::Minute.begin(moment));
-        latencies_full || hours_full || minutes_full
+        latencies_full || hours_full || minutes_full || records_full
     }
 
     fn add(&mut self, log: &InferenceLog, moment: i64, bucket: u64) {
@@ -255,6 +268,7 @@ impl Tally {
         hour.callers.extend(log.caller.clone().filter(|caller| is_caller(caller)));
         self.days.entry(Span::Day.begin(moment)).or_default().add(&counts);
         self.total.add(&counts);
+        *self.records.entry(recorded_at(log).div_euclid(SECOND) * SECOND).or_default() += 1;
     }
 }
 

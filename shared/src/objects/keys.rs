@@ -37,3 +37,18 @@ pub fn upload(id: &str) -> String {
 pub fn layer(digest: &str) -> String {
     format!("layers/{}", digest.replace(':', "/"))
 }
+
+/// The profile of the data on which the model of a folder was trained, beside its files.
+pub fn training_profile(folder: &str) -> String {
+    artifact(&format!("{folder}/training_profile.json"))
+}
+
+/// The profile that was posted for a deployment.
+pub fn posted_profile(deployment_id: &str) -> String {
+    format!("profiles/{deployment_id}.json")
+}
+
+/// The file of an export.
+pub fn export(job_id: &str) -> String {
+    format!("exports/{job_id}.parquet")
+}

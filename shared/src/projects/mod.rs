@@ -1,5 +1,6 @@
 //! What can be asked of projects: find what a caller may use, deploy a model, decide what is in production.
 
+pub mod analysis;
 pub mod deploy;
 pub mod models;
 pub mod routing;

@@ -96,7 +96,7 @@ impl Change {
         Ok(self)
     }
 
-    fn remove(mut self, attribute: &str) -> Self {
+    pub(super) fn remove(mut self, attribute: &str) -> Self {
         self.update = self.update.remove(attribute);
         self
     }
@@ -380,6 +380,8 @@ impl Store {
                 .remove("url")
                 .remove("lease_job_id")
                 .remove("lease_until")
+                .remove(Index::Second.partition_attribute())
+                .remove(Index::Second.sort_attribute())
                 .also([Write::Delete(endpoint_key(&current.model_name)), count_deployments(owner, -1)?]);
             Ok(Some(change.tell(DeploymentEvent::Deleted)))
         });

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Store;
 use super::keys::Key;
 use super::query::Query;
+use super::record_counts::record_counts;
 use super::update::Update;
 use super::users::{ANYONE, totals_key};
 use super::write::{NewItem, Outcome, Write};
@@ -132,6 +133,7 @@ impl Store {
         for (begin, counts) in &tally.days {
             writes.push(Write::Update(spanned(Span::Day, *begin, counts)?));
         }
+        writes.extend(record_counts(&partition, &tally.records)?);
         writes.push(Write::Update(add_counts(Update::new(Key::new(partition.as_str(), "TOTALS")), &tally.total)?));
         writes.push(Write::Update(add(Update::new(totals_key(owner.unwrap_or(ANYONE))), "predictions", tally.total.requests)?));
         match self.transact(writes).await? {

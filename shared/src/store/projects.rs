@@ -24,6 +24,9 @@ use crate::{Error, ErrorKind, Result, Timestamp};
 /// Where projects are listed whose alias does not have yet what the table says.
 const UNROUTED: &str = "UNROUTED_PROJECTS";
 
+/// Where the deployments are listed that take production traffic.
+const IN_PRODUCTION: &str = "PRODUCTION_DEPLOYMENTS";
+
 /// That a user may use a project.
 #[derive(Debug, Serialize, Deserialize)]
 struct Membership {
@@ -253,6 +256,10 @@ impl Store {
         let mut writes = vec![Write::Update(update)];
         for (deployment, stage) in &routing.stages {
             let change = Change::new(&deployment.id, deployment.status).set("stage", stage)?.set("goes_to_production", &false)?;
+            let change = match stage {
+                ServingStage::Production | ServingStage::Canary => change.set("gsi2pk", IN_PRODUCTION)?.set("gsi2sk", &deployment.id)?,
+                ServingStage::Staging | ServingStage::Archived => change.remove("gsi2pk").remove("gsi2sk"),
+            };
             writes.extend(change_writes(deployment, change)?);
         }
         if !self.transact(writes).await?.is_done() {
@@ -262,13 +269,12 @@ impl Store {
         Ok(Some(Project { production, canary, revision, ..project.clone() }))
     }
 
-    /// Changes the stage of a deployment that takes no production traffic. `None` where it is not any more what it was.
+    /// The deployments that take production traffic, of all projects.
     ///
     /// # Errors
-    /// `Conflict` when it was deleted; `Internal` when DynamoDB does not answer.
-    pub async fn set_stage_of_deployment(&self, deployment: &Deployment, stage: ServingStage) -> Result<Option<()>> {
-        let change = Change::new(&deployment.id, deployment.status).set("stage", &stage)?.set("goes_to_production", &false)?;
-        Ok(self.transact(change_writes(deployment, change)?).await?.is_done().then_some(()))
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn deployments_in_production(&self, page: &PageRequest) -> Result<Page<Deployment>> {
+        self.page(&Query::index(Index::Second, IN_PRODUCTION), page).await
     }
 
     /// Records that the alias of a project's function has what the table said at a revision; `false` where that changed since.

@@ -24,13 +24,24 @@ pub trait Engine: Send + Sync {
     /// Whether the model is loaded by now.
     fn is_ready(&self) -> bool;
 
-    /// Predicts rows, with probabilities where asked, by the deadline.
+    /// Predicts rows, with what is asked besides, by the deadline.
     ///
     /// Dropping the future gives the answer up and leaves the engine in order.
     ///
     /// # Errors
     /// Any [`Problem`].
-    fn predict(&self, batch: Arc<Batch>, probabilities: bool, deadline: Instant) -> Pending<'_, Result<Outputs, Problem>>;
+    fn predict(&self, batch: Arc<Batch>, asked: Asked, deadline: Instant) -> Pending<'_, Result<Outputs, Problem>>;
+}
+
+/// What is asked of an engine besides the predictions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The probabilities of the classes.
+    pub probabilities: bool,
+    /// How much each feature contributed.
+    pub contributions: bool,
+    /// That nothing which the model prints meanwhile is kept.
+    pub quiet: bool,
 }
 
 /// Why an engine gave no answer.

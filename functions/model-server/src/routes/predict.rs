@@ -4,10 +4,11 @@ use crate::{
     app::App,
     caller,
     deadline::deadline,
-    engine::Problem,
+    engine::{Asked, Problem},
     error::Failure,
     inputs::{Batch, Probabilities, Request, bind, request},
-    log::Prediction,
+    log::{Prediction, treated},
+    platform::Treatment,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -16,7 +17,8 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use std::{ops::Range, sync::Arc, time::Instant};
+use privacy::Anonymiser;
+use std::{sync::Arc, time::Instant};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
@@ -25,7 +27,8 @@ const LARGE_BODY: usize = 128 * 1024;
 /// The longest part of a model's message that is told, in characters.
 const MESSAGE_LIMIT: usize = 2000;
 
-/// Predicts. The accepted bodies are those of [`request::parse`]; the answer is the documents' own:
+/// Predicts. What the platform may ask for besides is told in [`crate::platform`]: contributions stand in the answer as
+/// `"contributions"`, one list of `{"feature", "value"}` for each row. The accepted bodies are those of [`request::parse`]; the answer is the documents' own:
 /// `{"model_name", "model_version", "predictions", "probabilities" (where asked for), "inference_time_ms", "timestamp"}`.
 ///
 /// 400: not JSON, no rows, another model meant, probabilities that the model has not; 413: too large; 415: compressed; 422: a
@@ -45,18 +48,29 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
         caller: caller::of(request.extensions(), app.log_deployment()),
         response_bytes: 0,
         check: caller::is_check(request.extensions()),
+        treatment: Treatment { store_payload: false, ..Treatment::default() },
     };
-    let mut response = match answer(&app, request, &mut prediction).await {
+    let answered = match Treatment::of(request.headers(), request.extensions()) {
+        Ok(treatment) => {
+            prediction.treatment = treatment;
+            answer(&app, request, &mut prediction).await
+        }
+        Err(failure) => Err(failure),
+    };
+    let mut response = match answered {
         Ok((body, predictions)) => {
             prediction.response_bytes = body.len() as u64;
-            prediction.predictions = Some(body.slice(predictions));
+            prediction.predictions = Some(predictions);
             let mut response = Response::new(Body::from(body));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
-        Err(failure) => {
-            prediction.response_bytes = failure.detail.len() as u64;
+        Err(mut failure) => {
             prediction.error = Some(failure.detail.clone());
+            if let Some(anonymiser) = &prediction.treatment.response {
+                failure.detail = known(anonymiser, prediction.batch.as_deref()).text(&failure.detail);
+            }
+            prediction.response_bytes = failure.detail.len() as u64;
             failure.into_response()
         }
     };
@@ -69,8 +83,8 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
     response
 }
 
-/// The answer's body, and where in it the predictions stand.
-async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Prediction) -> Result<(Bytes, Range<usize>), Failure> {
+/// The answer's body, and the predictions' JSON as the model gave them.
+async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Prediction) -> Result<(Bytes, Bytes), Failure> {
     let deadline = deadline(request.extensions(), app.limits.time);
     let late = |_| failure(Problem::Late, None);
     let body = timeout_at(deadline, body(app, request)).await.map_err(late)??;
@@ -90,12 +104,15 @@ async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Pre
     let return_probabilities = return_probabilities != Probabilities::No && ready.probabilities;
     let batch = Arc::new(aside(large, move || bind::bind(inputs, &served.signature, &ready)).await?);
     prediction.batch = Some(Arc::clone(&batch));
-    let outputs = app.engine.predict(Arc::clone(&batch), return_probabilities, deadline).await;
+    let treatment = &prediction.treatment;
+    let asked = Asked { probabilities: return_probabilities, contributions: treatment.contributions, quiet: treatment.is_private() };
+    let outputs = app.engine.predict(Arc::clone(&batch), asked, deadline).await;
     let outputs = outputs.map_err(|problem| failure(problem, Some(&batch)))?;
     let time = milliseconds(began);
     let model = &app.served.model;
     let (name, version) = (model.model_name.clone(), model.model_version.clone());
-    let (body, range) = aside(batch.rows >= 10_000, move || {
+    let response = treatment.response.clone();
+    let (body, predictions) = aside(batch.rows >= 10_000 || response.is_some(), move || {
         let mut body = Vec::with_capacity(256);
         body.extend_from_slice(b"{\"model_name\":");
         text(&mut body, &name);
@@ -105,13 +122,27 @@ async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Pre
         let start = body.len();
         outputs.predictions.write(&mut body);
         let range = start..body.len();
+        let own = response.map(|anonymiser| {
+            let own = Bytes::copy_from_slice(&body[range.clone()]);
+            body.truncate(start);
+            let anonymiser = known(&anonymiser, Some(&batch));
+            let copy = serde_json::from_slice(&own).ok().and_then(|json| treated(&anonymiser, json));
+            body.extend_from_slice(copy.as_ref().map_or("null", |json| json.get()).as_bytes());
+            own
+        });
         if let Some(probabilities) = &outputs.probabilities {
             body.extend_from_slice(b",\"probabilities\":");
             probabilities.write(&mut body);
         }
+        if let Some(contributions) = &outputs.contributions {
+            body.extend_from_slice(b",\"contributions\":");
+            contributions.write(&mut body);
+        }
         let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
         body.extend_from_slice(format!(",\"inference_time_ms\":{time},\"timestamp\":\"{now}\"}}").as_bytes());
-        (body, range)
+        let body = Bytes::from(body);
+        let predictions = own.unwrap_or_else(|| body.slice(range));
+        (body, predictions)
     })
     .await;
     if let Some(limit) = app.limits.answer {
@@ -121,7 +152,16 @@ async fn answer(app: &App, request: axum::extract::Request, prediction: &mut Pre
             return Err(Failure::large("The answer is larger than the 6 MB that can be returned; send fewer rows."));
         }
     }
-    Ok((Bytes::from(body), range))
+    Ok((body, predictions))
+}
+
+/// What treats an answer, knowing what the mapped columns of its rows hold.
+fn known(anonymiser: &Anonymiser, batch: Option<&Batch>) -> Anonymiser {
+    let anonymiser = anonymiser.clone();
+    match batch.filter(|_| anonymiser.maps_columns()).and_then(|batch| batch.columns(usize::MAX)) {
+        Some(columns) => anonymiser.knowing(&columns),
+        None => anonymiser,
+    }
 }
 
 /// Appends a text as JSON.

@@ -44,6 +44,26 @@ pub fn environment(version: &str) -> (PathBuf, PathBuf) {
     (packages, models)
 }
 
+/// Compares the engine's contributions with those of the shap package, which is installed for it.
+pub fn contributions() {
+    let base = base();
+    fs::create_dir_all(&base).unwrap();
+    let lock = File::create(base.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let packages = base.join("packages-shap");
+    once(&packages, |folder| {
+        let mut install = Command::new(uv(&base));
+        install.args(["pip", "install", "--quiet", "--compile-bytecode", "--python"]).arg(interpreter());
+        install.arg("--target").arg(folder).arg("shap").args(PACKAGES).env("UV_CACHE_DIR", base.join("cache"));
+        succeed(&mut install);
+    });
+    drop(lock);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut compare = Command::new(interpreter());
+    compare.arg("-B").arg(folder.join("tests/contributions.py")).arg(folder.join("src/engine/python")).env("PYTHONPATH", &packages);
+    succeed(&mut compare);
+}
+
 fn base() -> PathBuf {
     match std::env::var_os("SERVEML_TEST_PYTHON") {
         Some(folder) => PathBuf::from(folder),

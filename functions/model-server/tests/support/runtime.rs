@@ -38,18 +38,34 @@ impl Runtime {
 
     /// Invokes the function with an event of a function URL, and gives what it answered: the kind of answer and its content.
     pub fn invoke(&self, method: &str, path: &str, body: Option<(&str, bool)>, limit: Duration) -> (String, Value) {
+        self.invoke_from("127.0.0.1", None, method, path, body, limit)
+    }
+
+    /// As `invoke`, from another address and with the header in which the platform says how a prediction is treated.
+    pub fn invoke_from(
+        &self,
+        address: &str,
+        options: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<(&str, bool)>,
+        limit: Duration,
+    ) -> (String, Value) {
         let (body, encoded) = body.map_or((Value::Null, false), |(body, encoded)| (body.into(), encoded));
-        let event = json!({
+        let mut event = json!({
             "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
             "headers": {"content-type": "application/json", "host": "id.lambda-url.us-east-1.on.aws"},
             "requestContext": {
                 "accountId": "anonymous", "apiId": "id", "domainName": "id.lambda-url.us-east-1.on.aws", "domainPrefix": "id",
-                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test"},
+                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": address, "userAgent": "test"},
                 "requestId": "request", "routeKey": "$default", "stage": "$default",
                 "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_773_342_238_000_i64,
             },
             "body": body, "isBase64Encoded": encoded,
         });
+        if let Some(options) = options {
+            event["headers"]["x-serveml-options"] = options.into();
+        }
         self.events.send((event, limit)).unwrap();
         self.answers.recv_timeout(Duration::from_secs(60)).expect("the function does not answer")
     }

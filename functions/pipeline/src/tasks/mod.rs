@@ -4,8 +4,10 @@ pub mod begin_training;
 pub mod build;
 pub mod capture_monitoring;
 pub mod close_event;
+pub mod compute_drift;
 pub mod deliver_webhook;
 pub mod deploy_function;
+pub mod export_logs;
 pub mod finish_training;
 pub mod go_live;
 pub mod model_log;
@@ -15,6 +17,7 @@ pub mod push;
 pub mod reconcile_events;
 pub mod reconcile_jobs;
 pub mod record_failure;
+pub mod schedule_drift;
 pub mod train;
 pub mod verify_version;
 

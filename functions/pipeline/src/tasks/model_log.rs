@@ -17,6 +17,11 @@ use shared::{Error, Platform, Result, Timestamp};
 /// What CloudWatch Logs can deliver in one event is far below this, in bytes.
 const LARGEST_BATCH: u64 = 64 * 1024 * 1024;
 
+/// The oldest record that is taken, in milliseconds: log groups deliver again for a day.
+const OLDEST_RECORD: i64 = 8 * 86_400_000;
+/// How far the clock of a model's machine may be ahead, in milliseconds.
+const AHEAD: i64 = 600_000;
+
 /// How much of a failed prediction's message an event holds, in characters.
 const LONGEST_MESSAGE: usize = 500;
 
@@ -124,7 +129,11 @@ fn decode(data: &str) -> Result<Batch> {
 
 fn prediction(line: &str) -> Option<InferenceLog> {
     let log: InferenceLog = serde_json::from_str(line).ok()?;
-    (shared::id::is_id(&log.prediction_id) && shared::id::is_id(&log.deployment_id)).then_some(log)
+    // Records are listed and counted by the time of their id: one of another time is no record of this prediction.
+    let made = shared::id::milliseconds(&log.prediction_id)?;
+    let now = Timestamp::now().milliseconds();
+    let timely = (now - OLDEST_RECORD..now + AHEAD).contains(&made);
+    (timely && shared::id::is_id(&log.deployment_id)).then_some(log)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub struct Reconciled {
 /// # Errors
 /// `Internal` when the open jobs cannot be listed.
 pub async fn perform(platform: &Platform, _schedule: Value) -> Result<Reconciled> {
+    route(platform).await?;
     let mut done = Reconciled::default();
     let mut page = PageRequest { limit: PAGE_SIZE, after: None };
     for _ in 0..MOST_PAGES {
@@ -59,6 +60,17 @@ pub async fn perform(platform: &Platform, _schedule: Value) -> Result<Reconciled
     }
     tracing::warn!(?done, "there are more open jobs than one run looks at");
     Ok(done)
+}
+
+/// Lets the aliases of projects' functions follow the table where they could not when it changed.
+async fn route(platform: &Platform) -> Result<()> {
+    let unrouted = platform.store()?.unrouted_projects(&PageRequest { limit: PAGE_SIZE, after: None }).await?;
+    for project in unrouted.items {
+        if let Err(error) = shared::projects::routing::apply(platform, &project.id).await {
+            tracing::error!(%error, project_id = project.id, "the alias of the project's function cannot follow");
+        }
+    }
+    Ok(())
 }
 
 enum Step {

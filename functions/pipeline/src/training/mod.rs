@@ -8,6 +8,7 @@
 //! - [`protocol`], [`platform_api`], [`access`]: what is said between the program and the job routes, from both sides.
 //! - [`interpreter`], [`environment`], [`resolver`], [`syntax`]: a Python environment for the requirements.
 //! - [`variables`], [`work_folder`]: what the script finds around it.
+//! - [`profile`]: the distribution of what the script trains on.
 //! - [`supervise`], [`process_tree`]: the script's processes and their limits.
 //! - [`terminal`], [`capture`], [`output`], [`exception`]: what the script writes, on its way to the job's log.
 
@@ -19,6 +20,7 @@ pub mod interpreter;
 pub mod output;
 pub mod platform_api;
 pub mod process_tree;
+pub mod profile;
 pub mod program;
 pub mod protocol;
 pub mod resolver;

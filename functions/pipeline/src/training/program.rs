@@ -14,6 +14,7 @@ use super::exception;
 use super::interpreter::{Interpreter, cannot_run};
 use super::output::{self, Delivery, JobOutput};
 use super::platform_api::PlatformApi;
+use super::profile;
 use super::protocol::Claim;
 use super::supervise::{self, Ending, Limits};
 use super::syntax;
@@ -159,15 +160,11 @@ impl Training<'_> {
     }
 
     async fn run_script(&self, environment: &Environment, work: &WorkFolder) -> Result<TrainingOutcome, Failure> {
+        let temporary = work.temporary();
+        let mut variables = variables::of_script(self.claim, environment, work.path(), &temporary, self.api_url, std::env::vars_os());
+        profile::begin_with(&mut variables, &temporary);
         let mut command = Command::new(environment.python());
-        command.arg("-u").arg(&self.claim.script_name).current_dir(work.path()).env_clear().envs(variables::of_script(
-            self.claim,
-            environment,
-            work.path(),
-            &work.temporary(),
-            self.api_url,
-            std::env::vars_os(),
-        ));
+        command.arg("-u").arg(&self.claim.script_name).current_dir(work.path()).env_clear().envs(variables);
         let memory_mb = self.machine.script_memory_mb();
         let seconds = self.claim.timeout_seconds;
         let limits = Limits {

@@ -1,6 +1,7 @@
 """Computes population stability indices with numpy, on its own, and writes them with their data to `cases.json`.
 
-Run it with a Python that has numpy: `python3 make.py`. The test holds the crate against these figures.
+Run it with a Python that has numpy: `python3 make.py`. The test holds the crate against these figures, and its profiles against
+those that the training program makes in a script's Python.
 """
 
 import json
@@ -68,6 +69,7 @@ for name, training, newer in [
     training, newer = np.round(training, 6), np.round(newer, 6)
     cases.append({"name": name, "training": floats(training), "newer": floats(newer), "psi": numeric(training, newer)})
 letters = np.array(list("abcdefgh"))
+text_cases = {"same letters", "other shares", "new letters", "a hundred values", "rare values"}
 for name, training, newer in [
     ("same letters", rng.choice(letters, 1500), rng.choice(letters, 1000)),
     ("other shares", rng.choice(letters, 1500), rng.choice(letters, 1000, p=[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05])),
@@ -77,6 +79,14 @@ for name, training, newer in [
 ]:
     training, newer = ([None if hole else f"v{value}" for value, hole in zip(values, rng.random(len(values)) < 0.05)] for values in (training, newer))
     cases.append({"name": name, "training": training, "newer": newer, "psi": categorical(training, newer)})
+# The profiles that the training program's own code makes of the same training values.
+program = pathlib.Path(__file__).parents[4] / "functions/pipeline/src/training/profile.py"
+source = program.read_text(encoding="utf-8").removesuffix("begin()\n")
+code = {"__name__": "profile"}
+exec(compile(source, str(program), "exec"), code)
+for case in cases:
+    values = np.array(case["training"], dtype=object) if case["name"] in text_cases else np.array(case["training"], dtype=float)
+    case["profile"] = code["feature_of"](values)
 path = pathlib.Path(__file__).with_name("cases.json")
 path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 for case in cases:

@@ -2,10 +2,10 @@
 //! in JSON, and a payload of raw numbers.
 
 use crate::{
-    engine::Problem,
+    engine::{Asked, Problem},
     inputs::batch::TensorValues,
     inputs::{Batch, Data, FrameColumn, Numbers},
-    outputs::{Answer, Array, Kind, Outputs},
+    outputs::{Answer, Array, Contributions, Kind, Outputs},
 };
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -35,8 +35,10 @@ pub fn lengths(bytes: [u8; LENGTHS]) -> Option<(usize, usize)> {
 }
 
 /// The frame that asks for a prediction.
-pub fn question(id: u64, batch: &Batch, probabilities: bool) -> Vec<u8> {
-    let mut header = json!({"id": id, "rows": batch.rows, "probabilities": probabilities});
+pub fn question(id: u64, batch: &Batch, asked: Asked) -> Vec<u8> {
+    let mut header = json!({
+        "id": id, "rows": batch.rows, "probabilities": asked.probabilities, "contributions": asked.contributions, "quiet": asked.quiet,
+    });
     let mut payload = Vec::new();
     match &batch.data {
         Data::Matrix { numbers, names, .. } => {
@@ -114,9 +116,17 @@ struct Header {
     #[serde(default)]
     probabilities: Option<Encoded>,
     #[serde(default)]
+    contributions: Option<Contributed>,
+    #[serde(default)]
     error: Option<Exception>,
     #[serde(default)]
     refused: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Contributed {
+    features: Vec<String>,
+    values: Encoded,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +166,14 @@ pub fn answer(id: u64, header: &[u8], payload: &[u8]) -> Option<Result<Outputs, 
         Some(encoded) => Some(decoded(encoded, &mut rest)?),
         None => None,
     };
-    Some(Ok(Outputs { predictions, probabilities }))
+    let contributions = match header.contributions {
+        Some(Contributed { features, values }) => match decoded(values, &mut rest)? {
+            Answer::Array(values) => Some(Contributions { features, values }),
+            Answer::Json(_) => return None,
+        },
+        None => None,
+    };
+    Some(Ok(Outputs { predictions, probabilities, contributions }))
 }
 
 fn decoded(encoded: Encoded, rest: &mut &[u8]) -> Option<Answer> {

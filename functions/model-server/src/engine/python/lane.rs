@@ -6,7 +6,7 @@ use super::{
     worker::{StartFailure, Worker},
 };
 use crate::{
-    engine::{Problem, Ready},
+    engine::{Asked, Problem, Ready},
     inputs::{bind, request},
     outputs::Outputs,
 };
@@ -110,7 +110,7 @@ async fn warm_up(shared: &Shared, worker: &mut Worker, ready: &Ready) {
     let Some(example) = &shared.example else { return };
     let bound = request::parse(example).and_then(|request| bind::bind(request.inputs, &shared.served.signature, ready));
     let problem = match bound {
-        Ok(batch) => match worker.predict(&batch, false, Instant::now() + WARM_UP_LIMIT).await {
+        Ok(batch) => match worker.predict(&batch, Asked::default(), Instant::now() + WARM_UP_LIMIT).await {
             Ok(Ok(_)) => return,
             Ok(Err(problem)) | Err(problem) => problem.to_string(),
         },
@@ -134,8 +134,8 @@ async fn serve(shared: &Shared, worker: &mut Worker, merge: bool) -> String {
             continue;
         }
         for job in jobs {
-            let Job { batch, probabilities, deadline, reply, .. } = job;
-            match worker.predict(&batch, probabilities, deadline).await {
+            let Job { batch, asked, deadline, reply, .. } = job;
+            match worker.predict(&batch, asked, deadline).await {
                 // A caller that has gone away does not want its answer.
                 Ok(answer) => drop(reply.send(answer)),
                 Err(problem) => {
@@ -156,7 +156,7 @@ async fn together(shared: &Shared, worker: &mut Worker, jobs: Vec<Job>) -> Resul
     };
     let deadline = jobs.iter().map(|job| job.deadline).min().unwrap_or_else(Instant::now);
     let lengths: Vec<usize> = jobs.iter().map(|job| job.batch.rows).collect();
-    let answer = worker.predict(&batch, jobs[0].probabilities, deadline).await;
+    let answer = worker.predict(&batch, jobs[0].asked, deadline).await;
     let ended = answer.as_ref().err().map(ToString::to_string);
     match answer.and_then(|answer| answer).ok().and_then(|outputs| Outputs::split(outputs, &lengths)) {
         Some(parts) => jobs.into_iter().zip(parts).for_each(|(job, part)| drop(job.reply.send(Ok(part)))),

@@ -7,7 +7,7 @@ mod worker;
 
 use crate::{
     Options,
-    engine::{Engine, Pending, Problem, Ready},
+    engine::{Asked, Engine, Pending, Problem, Ready},
     inputs::Batch,
     outputs::Outputs,
     served::Served,
@@ -20,6 +20,8 @@ use tokio::{
     time::{Duration, Instant, timeout_at},
 };
 
+/// What computes contributions, for the worker to run once they are asked for.
+const CONTRIBUTIONS: &str = include_str!("contributions.py");
 /// Variables that a worker gets from the server's environment. Nothing else: no credentials, no Runtime API.
 const PASSED: [&str; 9] = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DEPLOYMENT_ID", "MODEL_NAME", "MODEL_VERSION"];
 /// Variables of the numeric libraries that set how many threads they start.
@@ -71,6 +73,7 @@ impl Python {
                 "flavors": served.flavors,
                 "text": served.signature.has_text(),
                 "named": served.signature.is_named(),
+                "contributions": CONTRIBUTIONS,
             }),
         };
         let example = served.example.as_ref().map(|example| example.to_string().into_bytes());
@@ -139,10 +142,10 @@ impl Engine for Python {
         matches!(&*self.shared.status.borrow(), Status::Ready(_))
     }
 
-    fn predict(&self, batch: Arc<Batch>, probabilities: bool, deadline: Instant) -> Pending<'_, Result<Outputs, Problem>> {
+    fn predict(&self, batch: Arc<Batch>, asked: Asked, deadline: Instant) -> Pending<'_, Result<Outputs, Problem>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
-            self.shared.queue.push(Job { batch, probabilities, deadline, alone: false, reply })?;
+            self.shared.queue.push(Job { batch, asked, deadline, alone: false, reply })?;
             // The worker keeps the same deadline; the margin lets its own word on it arrive.
             match timeout_at(deadline + Duration::from_millis(100), answer).await {
                 Ok(Ok(answer)) => answer,

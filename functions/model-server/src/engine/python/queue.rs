@@ -1,7 +1,7 @@
 //! Requests that wait for a worker, first come, first served.
 
 use crate::{
-    engine::Problem,
+    engine::{Asked, Problem},
     inputs::{Batch, Data, Numbers},
     outputs::Outputs,
 };
@@ -23,7 +23,8 @@ const MERGED_ROWS: usize = 256;
 #[derive(Debug)]
 pub struct Job {
     pub batch: Arc<Batch>,
-    pub probabilities: bool,
+    /// What is asked besides the predictions.
+    pub asked: Asked,
     pub deadline: Instant,
     /// Whether it must not share a prediction call: it was part of one that ended badly.
     pub alone: bool,
@@ -132,7 +133,8 @@ fn alike(first: &Job, second: &Job) -> bool {
     same_shape
         && !first.alone
         && !second.alone
-        && first.probabilities == second.probabilities
+        && first.asked == second.asked
+        && !first.asked.contributions
         && first.batch.nulls.is_empty()
         && second.batch.nulls.is_empty()
         && !second.reply.is_closed()

@@ -218,6 +218,9 @@ class Model:
         self.categories = {}
         self.forest = None
         self.predict_name = "predict"
+        self.contributions_source = ""
+        self.explainer = None
+        self.explanation = None
 
 
 def load_pickle(path, serialization, trusted):
@@ -290,6 +293,7 @@ def load(order):
     finally:
         for finder in hidden:
             sys.meta_path.remove(finder)
+    model.contributions_source = order.get("contributions") or ""
     describe(model, order)
     if WithoutPandas in hidden and model.form == "frame":
         raise RuntimeError("this model needs pandas")
@@ -832,6 +836,48 @@ def frame_of(model, columns):
 def predict(model, header, payload):
     """The answer's header fields and payload parts."""
     data = build(model, header, payload)
+    contributions = contributions_of(model, header, data) if header.get("contributions") else None
+    answer, parts = predict_data(model, header, data)
+    if contributions is not None:
+        names, values = contributions
+        answer["contributions"] = {"features": names, "values": encode(values, parts)}
+    return answer, parts
+
+
+def contributions_of(model, header, data):
+    """The input columns' names (and the bias's) and each row's contributions; refused where they cannot be had."""
+    if model.form not in ("matrix", "frame") or model.predict_name != "predict" or getattr(data, "ndim", None) != 2:
+        raise Refused(
+            f"Contributions are not available for this model ({model.loader}): they are computed exactly for trees, forests and boosted "
+            "trees of scikit-learn, XGBoost and LightGBM and for linear models, where the model's own flavor was logged"
+        )
+    module = contributions_module(model)
+    try:
+        if model.explanation is None:
+            model.explanation = module.prepare(model.subject)
+        values = model.explanation.explain(data)
+    except module.Unavailable as reason:
+        text = str(reason)
+        raise Refused(text[:1].upper() + text[1:])
+    names = header.get("names") or model.names
+    if hasattr(data, "columns"):
+        names = [str(name) for name in data.columns]
+    if not names or len(names) != data.shape[1]:
+        names = [f"feature_{index}" for index in range(data.shape[1])]
+    return [*names, "BiasTerm"], values
+
+
+def contributions_module(model):
+    if model.explainer is None:
+        import types
+
+        module = types.ModuleType("serveml_contributions")
+        exec(compile(model.contributions_source, "<contributions>", "exec"), module.__dict__)
+        model.explainer = module
+    return model.explainer
+
+
+def predict_data(model, header, data):
     if model.forest is not None and header["rows"] <= FEW_ROWS:
         return predict_forest(model, data, header.get("probabilities"))
     many = header["rows"] >= MANY_ROWS and model.jobs
@@ -922,6 +968,44 @@ def listed(values):
     raise TypeError(f"the model answered with a {type(values).__name__}, which JSON cannot hold")
 
 
+class Quiet:
+    """Keeps what is printed meanwhile, by Python or by a library, from the log: it could hold what a request may not leave behind."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.kept = ()
+
+    def __enter__(self):
+        if self.wanted:
+            flush()
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            self.kept = tuple((descriptor, os.dup(descriptor)) for descriptor in (1, 2))
+            for descriptor, _ in self.kept:
+                os.dup2(nothing, descriptor)
+            os.close(nothing)
+
+    def __exit__(self, *failure):
+        if self.kept:
+            flush()
+            for descriptor, copy in self.kept:
+                os.dup2(copy, descriptor)
+                os.close(copy)
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).fflush(None)
+    except (ImportError, AttributeError, OSError):
+        pass
+
+
 # --- The loop -------------------------------------------------------------------------------------------------------------------
 
 
@@ -990,13 +1074,14 @@ def main():
     while True:
         header, payload = channel.receive()
         parts = ()
-        try:
-            answer, parts = predict(model, header, payload)
-        except Refused as error:
-            answer = {"refused": str(error)}
-        except BaseException as error:
-            traceback.print_exc()
-            answer = {"error": failure(error)}
+        with Quiet(header.get("quiet")):
+            try:
+                answer, parts = predict(model, header, payload)
+            except Refused as error:
+                answer = {"refused": str(error)}
+            except BaseException as error:
+                traceback.print_exc()
+                answer = {"error": failure(error)}
         answer["id"] = header["id"]
         try:
             channel.send(answer, parts)

@@ -2,7 +2,7 @@
 
 use super::frame::{self, Exception, LENGTHS};
 use crate::{
-    engine::{Problem, Ready},
+    engine::{Asked, Problem, Ready},
     inputs::Batch,
     outputs::Outputs,
 };
@@ -122,10 +122,10 @@ impl Worker {
     }
 
     /// Predicts. The outer error means that this worker is of no more use and must be dropped; it is the inner answer then.
-    pub async fn predict(&mut self, batch: &Batch, probabilities: bool, deadline: Instant) -> Result<Result<Outputs, Problem>, Problem> {
+    pub async fn predict(&mut self, batch: &Batch, asked: Asked, deadline: Instant) -> Result<Result<Outputs, Problem>, Problem> {
         self.next_id += 1;
         let id = self.next_id;
-        let question = frame::question(id, batch, probabilities);
+        let question = frame::question(id, batch, asked);
         match timeout_at(deadline, self.exchange(&question)).await {
             Ok(Ok((header, payload))) => match frame::answer(id, &header, &payload) {
                 Some(answer) => Ok(answer),

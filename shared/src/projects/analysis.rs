@@ -1,0 +1,99 @@
+//! Jobs that look at a deployment's records of predictions: drift, and exports.
+
+use crate::domain::deployment::Deployment;
+use crate::domain::job::{Job, JobKind};
+use crate::identity::Caller;
+use crate::jobs::submit::{self, Target};
+use crate::objects::keys;
+use crate::store::idempotency::Idempotency;
+use crate::store::inference_logs::Between;
+use crate::{Error, Platform, Result, Timestamp, config};
+
+/// What is said where nothing is known of the data on which a model was trained.
+pub const NO_BASELINE: &str = "Nothing is known of the data on which this model was trained: it was not recorded when it was trained. Post \
+                               rows of that data with POST /api/mlops/deployments/{deployment_id}/drift/baseline.";
+
+/// The longest profile that is read, in bytes.
+const LONGEST_PROFILE: u64 = 16 * 1024 * 1024;
+
+/// Has a deployment's recent inputs compared with its model's training data.
+///
+/// # Errors
+/// `Internal` when AWS does not answer.
+pub async fn run_drift(platform: &Platform, caller: &Caller, deployment: &Deployment) -> Result<Job> {
+    let job = job_of(caller, deployment, JobKind::Drift);
+    Ok(submit::job(platform, job, Target::Nothing, None).await?.job)
+}
+
+/// Has a deployment's records of predictions written to a file.
+///
+/// # Errors
+/// `Conflict` when the Idempotency-Key was used for another request; `Internal` when AWS does not answer.
+pub async fn export(
+    platform: &Platform,
+    caller: &Caller,
+    deployment: &Deployment,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    idempotency: Option<&Idempotency>,
+) -> Result<Job> {
+    let job = Job { since, until, ..job_of(caller, deployment, JobKind::Export) };
+    Ok(submit::job(platform, job, Target::Nothing, idempotency).await?.job)
+}
+
+fn job_of(caller: &Caller, deployment: &Deployment, kind: JobKind) -> Job {
+    Job {
+        deployment_id: Some(deployment.id.clone()),
+        owner: caller.user_id().map(str::to_owned),
+        ..Job::new(kind, deployment.model_name.clone())
+    }
+}
+
+/// The span of records after `since` and before `until` that are kept.
+///
+/// # Errors
+/// `Internal` when the environment does not say for how long records are kept.
+pub fn span(platform: &Platform, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Between> {
+    let days = platform.config.number(config::INFERENCE_LOG_DAYS)?;
+    let now = Timestamp::now();
+    // What is older is deleted some time, and not there any more until then either: totals must not tell otherwise.
+    let oldest = now.plus_seconds(-days.saturating_mul(86_400)).milliseconds();
+    let newest = now.plus_seconds(86_400).milliseconds();
+    let low = since.map_or(oldest, |since| since.milliseconds().saturating_add(1).max(oldest));
+    let high = until.map_or(newest, |until| until.milliseconds().min(newest));
+    Ok(Between { low, high })
+}
+
+/// The profile of what a deployment's model was trained on: the one that was posted for the deployment, else that of the model's
+/// training.
+///
+/// # Errors
+/// `Internal` when AWS does not answer, or a profile cannot be read.
+pub async fn baseline(platform: &Platform, deployment: &Deployment) -> Result<Option<drift::Profile>> {
+    if let Some(profile) = profile(platform, &keys::posted_profile(&deployment.id)).await? {
+        return Ok(Some(profile));
+    }
+    let folder = super::models::of_deployment(platform, deployment).await?.and_then(|version| version.artifact_path);
+    match folder {
+        Some(folder) => profile(platform, &keys::training_profile(&folder)).await,
+        None => Ok(None),
+    }
+}
+
+async fn profile(platform: &Platform, key: &str) -> Result<Option<drift::Profile>> {
+    let objects = platform.objects()?;
+    if objects.size(key).await?.is_none_or(|size| size > LONGEST_PROFILE) {
+        return Ok(None);
+    }
+    let Some(text) = objects.get(key).await? else { return Ok(None) };
+    serde_json::from_slice(&text).map(Some).map_err(|error| Error::internal(format!("reading the profile {key}"), error))
+}
+
+/// Keeps a profile as the one with which a deployment is compared.
+///
+/// # Errors
+/// `Internal` when AWS does not answer.
+pub async fn keep_baseline(platform: &Platform, deployment: &Deployment, profile: &drift::Profile) -> Result<()> {
+    let text = serde_json::to_vec(profile).map_err(|error| Error::internal("writing a profile", error))?;
+    platform.objects()?.put(&keys::posted_profile(&deployment.id), text).await
+}

@@ -1,0 +1,32 @@
+//! What turned out to be true of predictions, listed by the time of the prediction.
+
+use super::Store;
+use super::keys::Key;
+use super::query::Query;
+use super::write::NewItem;
+use crate::domain::ground_truth::GroundTruth;
+use crate::paging::{Page, PageRequest};
+use crate::{Result, Timestamp};
+
+impl Store {
+    /// Keeps what turned out to be true, for `days` days, in place of what was said before.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn keep_ground_truths(&self, deployment_id: &str, truths: &[GroundTruth], days: i64) -> Result<()> {
+        let expires = Timestamp::now().plus_seconds(days.saturating_mul(86_400)).seconds();
+        let items = truths.iter().map(|truth| {
+            let key = Key::new(format!("DEPLOYMENT#{deployment_id}"), format!("GROUND_TRUTH#{}#{:06}", truth.prediction_id, truth.record));
+            Ok(NewItem::new(&key, truth)?.expires_at(expires))
+        });
+        self.put_all(items.collect::<Result<_>>()?).await
+    }
+
+    /// What turned out to be true of a deployment's predictions, those of the newest predictions first.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn ground_truths(&self, deployment_id: &str, page: &PageRequest) -> Result<Page<GroundTruth>> {
+        self.page(&Query::table(format!("DEPLOYMENT#{deployment_id}")).prefix("GROUND_TRUTH#").newest_first(), page).await
+    }
+}
