@@ -8,7 +8,6 @@ pub mod deployments;
 pub mod development_models;
 pub mod drift;
 pub mod experiments;
-pub mod experiments;
 pub(crate) mod facets;
 pub mod ground_truths;
 pub(crate) mod history;
