@@ -47,12 +47,13 @@ pub struct InferenceLogView {
 }
 
 impl InferenceLogView {
-    fn new(log: InferenceLog) -> Self {
+    fn new(log: InferenceLog, are_measures: bool) -> Self {
+        let shown = |value: Value| if are_measures && value.is_number() { value } else { shown(value, false) };
         let created_at = shared::id::milliseconds(&log.prediction_id).map_or(log.timestamp, Timestamp::from_milliseconds);
         let is_single = log.rows <= 1;
         let predictions = match log.predictions {
-            Some(Value::Array(values)) => values.into_iter().map(|value| shown(value, false)).collect(),
-            Some(value) => vec![shown(value, false)],
+            Some(Value::Array(values)) => values.into_iter().map(shown).collect(),
+            Some(value) => vec![shown(value)],
             None => Vec::new(),
         };
         Self {
@@ -67,6 +68,11 @@ impl InferenceLogView {
             created_at,
         }
     }
+}
+
+fn has_fraction(predictions: &Value) -> bool {
+    let numbers = predictions.as_array().into_iter().flatten().filter_map(Value::as_f64);
+    numbers.into_iter().any(|number| number.fract() != 0.0)
 }
 
 fn single(values: Vec<Value>, is_single: bool) -> Value {
@@ -121,7 +127,9 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     let found = store.inference_logs_between(&deployment.id, span, window.offset, window.limit).await?;
     let total = store.count_records(&deployment.id, span.low, span.high).await?;
-    response::ok(&List::new(found.into_iter().map(InferenceLogView::new).collect(), total, window))
+    // A stored number does not tell whether it is a label or a measure; one that is not whole tells of its model.
+    let are_measures = found.iter().filter_map(|log| log.predictions.as_ref()).any(has_fraction);
+    response::ok(&List::new(found.into_iter().map(|log| InferenceLogView::new(log, are_measures)).collect(), total, window))
 }
 
 #[cfg(test)]

@@ -22,6 +22,20 @@
 //! | model_log, metrics | a sample of a deployment's callers by hour | `pk = DEPLOYMENT#<id>`, `sk` begins with `CALLERS#` |
 //! | model_log | whether lines were counted before | `pk = DEPLOYMENT#<id>`, `sk = COUNTED#<mark>` |
 //! | deployment views | a deployment's counters in all | `pk = DEPLOYMENT#<id>`, `sk = TOTALS` |
+//! | every project view | a project with what is in production | `pk = PROJECT#<id>`, `sk = PROJECT` |
+//! | projects_list | a user's projects, newest first; how many | `pk = USER#<id>`, `sk` begins with `PROJECT#`; `sk = PROJECT_TOTALS` |
+//! | deployments of a project | those made in it, newest first; how many | `gsi1`: `PROJECT#<id>#DEPLOYMENTS`, by id; `pk = PROJECT#<id>`, `sk = TOTALS` |
+//! | models of a project | those in it, newest first; how many, in parts | `pk = PROJECT#<id>`, `sk` begins with `MODEL#`; with `MODELS_TOTAL#` |
+//! | models of a project | the version of an id, and its projects | `pk = MODEL_ID#<id>`, `sk = MODEL_ID` |
+//! | models_list | how far versions from before ids were looked through | `pk = PROJECT#<default>`, `sk = BACKFILL` |
+//! | deploy_function, publish_version | who may give a project's function its code | `pk = PROJECT#<id>`, `sk = LEASE` |
+//! | reconcile_jobs | projects whose alias does not follow the table yet | `gsi2`: `UNROUTED_PROJECTS`; only those carry it |
+//! | schedule_drift | deployments that take production traffic | `gsi2`: `PRODUCTION_DEPLOYMENTS`; only those carry it |
+//! | deployments with a privacy policy | the policy | `pk = PRIVACY_POLICY#<id>`, `sk = PRIVACY_POLICY` |
+//! | inference_logs_list, exports, drift | records of a span of time, newest first | `pk = DEPLOYMENT#<id>`, `sk` between `PREDICTION#<time>` and another: ids begin with their time |
+//! | inference_logs_list | how many those are | `pk = DEPLOYMENT#<id>`, `sk` begins with `RECORDS_OF_DAY#`, `RECORDS_OF_HOUR#`, `RECORDS_OF_MINUTE#`: the parts of each span are attributes |
+//! | ground truth, accuracy | what turned out to be true, by the prediction's time | `pk = DEPLOYMENT#<id>`, `sk` begins with `GROUND_TRUTH#` |
+//! | drift | the newest report, those before it, why there is none | `pk = DEPLOYMENT#<id>`, `sk = DRIFT`, begins with `DRIFT#`, `= DRIFT_PROBLEM` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
 //! | status, totals of lists | a counter | `pk = COUNTER#<name>`, `sk = COUNTER` |
 //! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |
