@@ -16,5 +16,6 @@ mod feature_store;
 mod images;
 mod mlflow_client;
 mod model_files;
+mod privacy;
 mod updates;
 mod webhooks;

@@ -14,6 +14,11 @@ pub mod model_create;
 pub mod model_get;
 pub mod models_list;
 pub mod prediction;
+pub mod privacy_policies_list;
+pub mod privacy_policy_create;
+pub mod privacy_policy_delete;
+pub mod privacy_policy_get;
+pub mod privacy_policy_update;
 pub mod project_create;
 pub mod project_get;
 pub mod project_predict;
@@ -24,6 +29,7 @@ mod access;
 #[cfg(test)]
 mod fixtures;
 mod page;
+mod privacy_policy_fields;
 mod waiting;
 
 use shared::http::error_style;
@@ -51,6 +57,11 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(POST "/api/mlops/deployments/{deployment_id}/promote" => deployment_promote),
         route!(POST "/api/mlops/deployments/{deployment_id}/rollback" => deployment_rollback),
         route!(POST "/api/mlops/deployments/{deployment_id}/deactivate" => deployment_deactivate),
+        route!(POST "/api/mlops/projects/{project_id}/privacy-policies" => privacy_policy_create),
+        route!(GET "/api/mlops/projects/{project_id}/privacy-policies" => privacy_policies_list),
+        route!(GET "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_get),
+        route!(PATCH "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_update),
+        route!(DELETE "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_delete),
     ],
     tasks: &[],
     access: Access::User,
@@ -67,6 +78,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     tags(
         (name = "Projects", description = "Whose members own models and deployments together"),
         (name = "Project deployments", description = "From staging to production, and back"),
+        (name = "Privacy", description = "What is done with personal data in records and answers"),
         (name = "Project predictions", description = "Predictions, and what is known of them"),
     ),
     paths(
@@ -86,6 +98,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         deployment_promote::handle,
         deployment_rollback::handle,
         deployment_deactivate::handle,
+        privacy_policy_create::handle,
+        privacy_policies_list::handle,
+        privacy_policy_get::handle,
+        privacy_policy_update::handle,
+        privacy_policy_delete::handle,
     )
 )]
 struct Document;
