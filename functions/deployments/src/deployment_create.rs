@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use privacy::PiiType;
 use serde::Serialize;
 use serde_json::Value;
 use shared::domain::deployment::PrivacySettings;
@@ -162,8 +163,13 @@ fn column_map(fields: &mut Fields) -> BTreeMap<String, String> {
     let mut columns = BTreeMap::new();
     for (column, kind) in map {
         match kind {
-            Value::String(kind) if !kind.is_empty() && kind.len() <= 64 => {
+            Value::String(kind) if PiiType::ALL.iter().any(|known| known.name() == kind) => {
                 columns.insert(column, kind);
+            }
+            Value::String(_) => {
+                let known: Vec<&str> = PiiType::ALL.iter().map(|known| known.name()).collect();
+                let message = format!("value is not a valid type of personal data; permitted: {}", known.join(", "));
+                fields.fault(&["privacy_column_map", &column], message, "type_error.enum");
             }
             _ => fields.fault(&["privacy_column_map", &column], "str type expected", "type_error.string"),
         }
@@ -264,6 +270,7 @@ mod tests {
             ("privacy_threshold", json!("high"), 422),
             ("privacy_column_map", json!([]), 422),
             ("privacy_column_map", json!({ "a": 1 }), 422),
+            ("privacy_column_map", json!({ "a": "mail" }), 422),
             ("privacy_anonymize_logs", json!("yes"), 422),
         ] {
             let mut body = right.clone();

@@ -8,6 +8,13 @@ pub mod deployment_predict;
 pub mod deployment_promote;
 pub mod deployment_rollback;
 pub mod deployments_list;
+pub mod drift_baseline;
+pub mod drift_get;
+pub mod drift_run;
+pub mod ground_truth_create;
+pub mod inference_logs_export;
+pub mod inference_logs_list;
+pub mod job_get;
 pub mod member_add;
 pub mod member_remove;
 pub mod model_create;
@@ -28,6 +35,7 @@ pub mod views;
 mod access;
 #[cfg(test)]
 mod fixtures;
+mod moment;
 mod page;
 mod privacy_policy_fields;
 mod waiting;
@@ -62,6 +70,13 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(GET "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_get),
         route!(PATCH "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_update),
         route!(DELETE "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_delete),
+        route!(GET "/api/mlops/deployments/{deployment_id}/inference-logs" => inference_logs_list),
+        route!(POST "/api/mlops/deployments/{deployment_id}/inference-logs/export" => inference_logs_export),
+        route!(POST "/api/mlops/deployments/{deployment_id}/ground-truth" => ground_truth_create),
+        route!(GET "/api/mlops/deployments/{deployment_id}/drift" => drift_get),
+        route!(POST "/api/mlops/deployments/{deployment_id}/drift/run" => drift_run),
+        route!(POST "/api/mlops/deployments/{deployment_id}/drift/baseline" => drift_baseline),
+        route!(GET "/api/mlops/jobs/{job_id}" => job_get),
     ],
     tasks: &[],
     access: Access::User,
@@ -103,6 +118,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         privacy_policy_get::handle,
         privacy_policy_update::handle,
         privacy_policy_delete::handle,
+        inference_logs_list::handle,
+        inference_logs_export::handle,
+        ground_truth_create::handle,
+        drift_get::handle,
+        drift_run::handle,
+        drift_baseline::handle,
+        job_get::handle,
     )
 )]
 struct Document;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use privacy::PiiType;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -204,7 +205,7 @@ async fn options_for(platform: &Platform, asked: &Asked, deployment: &Deployment
         "anonymize_logs": anonymize_logs, "anonymize_response": anonymize_response,
     });
     if anonymize_logs || anonymize_response {
-        let mut policy = policy.unwrap_or_else(|| json!({}));
+        let mut policy = policy.unwrap_or_else(mask_everything);
         if !settings.column_map.is_empty() {
             if !policy["column_map"].is_object() {
                 policy["column_map"] = json!({});
@@ -219,6 +220,12 @@ async fn options_for(platform: &Platform, asked: &Asked, deployment: &Deployment
         told["privacy"] = policy;
     }
     Ok(Some(ascii(&told.to_string())))
+}
+
+/// What applies where there is no policy: everything personal is masked.
+fn mask_everything() -> Value {
+    let actions: Map<String, Value> = PiiType::ALL.iter().map(|kind| (kind.name().to_owned(), json!("mask"))).collect();
+    json!({ "actions": actions })
 }
 
 /// JSON in ASCII alone, which is what a header holds.

@@ -96,7 +96,7 @@ mod tests {
         let (status, told) = post_as(&test, &path, &owner, &inputs).await;
         assert_eq!((status, told["deployment_id"].as_str()), (200, Some(id.as_str())), "{told}");
         let asked = test.calls().into_iter().rfind(|call| call.operation.contains("invocations")).unwrap();
-        assert!(asked.operation.contains("production"), "by its alias: {asked:?}");
+        assert!(asked.operation.contains("-project-"), "{asked:?}");
     }
 
     #[tokio::test]
@@ -120,6 +120,6 @@ mod tests {
         let (status, told) = post_as(&test, &format!("/api/mlops/projects/{DEFAULT_PROJECT_ID}/predict"), &owner, &inputs).await;
         assert_eq!((status, told["deployment_id"].as_str()), (200, Some(deployment.id.as_str())), "{told}");
         let asked = test.calls().into_iter().rfind(|call| call.operation.contains("invocations")).unwrap();
-        assert!(asked.operation.contains("live"), "by its own alias: {asked:?}");
+        assert!(asked.operation.contains(&deployment.function_name), "{asked:?}");
     }
 }

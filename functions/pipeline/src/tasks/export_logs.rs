@@ -7,7 +7,8 @@ use shared::store::jobs::JobChange;
 use shared::{Error, Platform, Result};
 
 use super::JobEvent;
-use crate::export::{ParquetFile, upload};
+use crate::export::parquet::ParquetFile;
+use crate::export::{COLUMNS, row, upload};
 
 /// The most records of one file.
 const MOST_RECORDS: u64 = 1_000_000;
@@ -29,15 +30,15 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     store.move_job(&job.id, JobStatus::Running, JobChange::default()).await?;
     let deployment = super::deployment(platform, &job).await?;
     let span = analysis::span(platform, job.since, job.until)?;
-    let mut file = ParquetFile::create()?;
+    let mut file = ParquetFile::create(COLUMNS)?;
     let (mut start, mut written) = (None, 0);
     loop {
         let (records, next) = store.inference_logs_page(&deployment.id, span, start, GROUP).await?;
         written += records.len() as u64;
         if !records.is_empty() {
-            file.write(&records)?;
+            file.write(&records.iter().map(row).collect::<Vec<_>>())?;
         }
-        if written > MOST_RECORDS || file.bytes()? > LARGEST_FILE {
+        if written > MOST_RECORDS || file.bytes() > LARGEST_FILE {
             return Err(Error::bad_request(
                 "There are more records than one file takes; export them in parts with \"since\" and \"until\".",
             ));
