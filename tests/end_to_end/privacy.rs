@@ -112,7 +112,7 @@ async fn nothing_personal_is_left_in_the_data_folder() {
     let mut request = scripts::request("private", SCRIPT);
     request["requirements"] = json!(["scikit-learn", "pandas"]);
     let job_id = client.train(&request).await;
-    let job = client.ended("/mlops/training", &job_id).await;
+    let job = client.ended("/mlops/training/jobs", &job_id).await;
     assert_eq!(job["status"], "completed", "{job:#}");
 
     // What `fit` saw was taken on the way, without a line in the script: each model has its own, with no rows in it.
