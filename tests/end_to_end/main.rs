@@ -8,6 +8,7 @@ mod accounts;
 mod api;
 mod artifacts;
 mod command_line;
+mod deployments_api;
 mod documents;
 mod durability;
 mod examples;
