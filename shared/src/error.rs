@@ -58,12 +58,14 @@ pub struct Error {
     message: String,
     fields: Vec<FieldProblem>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// Whether the message can quote what the caller sent.
+    quotes: bool,
 }
 
 impl Error {
     /// An error of the given kind with a message for the caller: what was wrong, where, and what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), fields: Vec::new(), cause: None }
+        Self { kind, message: message.into(), fields: Vec::new(), cause: None, quotes: false }
     }
 
     /// 400: the request is wrong.
@@ -113,6 +115,12 @@ impl Error {
         self
     }
 
+    /// The same error, whose message can quote what the caller sent, personal data among it: the caller reads it, the log does not.
+    pub fn quoting_the_request(mut self) -> Self {
+        self.quotes = true;
+        self
+    }
+
     /// What sort of error it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -152,6 +160,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.quotes {
+            return write!(formatter, "{:?}, in words for the caller alone, which can quote the request", self.kind);
+        }
         formatter.write_str(&self.message)?;
         let mut source = self.cause.as_deref().map(|cause| cause as &dyn std::error::Error);
         while let Some(cause) = source {
@@ -179,5 +190,12 @@ mod tests {
         let error = Error::internal("reading the job", std::io::Error::other("secret host name"));
         assert!(error.to_string().contains("secret host name"));
         assert!(!error.public_message().contains("secret"));
+    }
+
+    #[test]
+    fn what_quotes_the_request_is_the_callers_alone() {
+        let error = Error::bad_request("not a number: 'Anna Smith'").quoting_the_request();
+        assert!(error.public_message().contains("Anna"));
+        assert!(!error.to_string().contains("Anna") && !format!("{error:?}").contains("Anna"));
     }
 }

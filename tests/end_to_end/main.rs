@@ -18,5 +18,6 @@ mod images;
 mod ml_development;
 mod mlflow_client;
 mod model_files;
+mod privacy;
 mod updates;
 mod webhooks;

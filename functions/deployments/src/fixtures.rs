@@ -36,6 +36,10 @@ pub async fn post_as(test: &TestPlatform, path: &str, token: &str, body: &Value)
     send(test, with_json(request(Method::POST, path), body), token).await
 }
 
+pub async fn patch_as(test: &TestPlatform, path: &str, token: &str, body: &Value) -> (u16, Value) {
+    send(test, with_json(request(Method::PATCH, path), body), token).await
+}
+
 pub async fn delete_as(test: &TestPlatform, path: &str, token: &str) -> (u16, Value) {
     send(test, request(Method::DELETE, path), token).await
 }

@@ -21,6 +21,11 @@ pub mod model_create;
 pub mod model_get;
 pub mod models_list;
 pub mod prediction;
+pub mod privacy_policies_list;
+pub mod privacy_policy_create;
+pub mod privacy_policy_delete;
+pub mod privacy_policy_get;
+pub mod privacy_policy_update;
 pub mod project_create;
 pub mod project_get;
 pub mod project_predict;
@@ -32,6 +37,7 @@ mod access;
 mod fixtures;
 mod moment;
 mod page;
+mod privacy_policy_fields;
 mod waiting;
 
 use shared::http::error_style;
@@ -59,6 +65,11 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(POST "/api/mlops/deployments/{deployment_id}/promote" => deployment_promote),
         route!(POST "/api/mlops/deployments/{deployment_id}/rollback" => deployment_rollback),
         route!(POST "/api/mlops/deployments/{deployment_id}/deactivate" => deployment_deactivate),
+        route!(POST "/api/mlops/projects/{project_id}/privacy-policies" => privacy_policy_create),
+        route!(GET "/api/mlops/projects/{project_id}/privacy-policies" => privacy_policies_list),
+        route!(GET "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_get),
+        route!(PATCH "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_update),
+        route!(DELETE "/api/mlops/privacy-policies/{policy_id}" => privacy_policy_delete),
         route!(GET "/api/mlops/deployments/{deployment_id}/inference-logs" => inference_logs_list),
         route!(POST "/api/mlops/deployments/{deployment_id}/inference-logs/export" => inference_logs_export),
         route!(POST "/api/mlops/deployments/{deployment_id}/ground-truth" => ground_truth_create),
@@ -82,6 +93,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     tags(
         (name = "Projects", description = "Whose members own models and deployments together"),
         (name = "Project deployments", description = "From staging to production, and back"),
+        (name = "Privacy", description = "What is done with personal data in records and answers"),
         (name = "Project predictions", description = "Predictions, and what is known of them"),
     ),
     paths(
@@ -101,6 +113,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         deployment_promote::handle,
         deployment_rollback::handle,
         deployment_deactivate::handle,
+        privacy_policy_create::handle,
+        privacy_policies_list::handle,
+        privacy_policy_get::handle,
+        privacy_policy_update::handle,
+        privacy_policy_delete::handle,
         inference_logs_list::handle,
         inference_logs_export::handle,
         ground_truth_create::handle,

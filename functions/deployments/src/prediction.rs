@@ -271,19 +271,21 @@ pub async fn ask(
         }
     };
     let said = || answer.body["detail"].as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
-    match answer.status {
-        200 => Ok(answer),
-        400 => Err(Error::bad_request(said())),
-        413 => Err(Error::new(ErrorKind::PayloadTooLarge, said())),
+    // The model's words can quote the inputs: they are the caller's to read, and not the log's.
+    let refused = match answer.status {
+        200 => return Ok(answer),
+        400 => Error::bad_request(said()),
+        413 => Error::new(ErrorKind::PayloadTooLarge, said()),
         415 | 422 => {
             let location = vec!["body".into(), "inputs".into()];
             let problem = FieldProblem { location, message: said(), kind: "value_error" };
-            Err(Error::new(ErrorKind::Unprocessable, said()).with_fields(vec![problem]))
+            Error::new(ErrorKind::Unprocessable, said()).with_fields(vec![problem])
         }
-        429 => Err(Error::new(ErrorKind::TooManyRequests, said())),
-        503 => Err(Error::new(ErrorKind::Unavailable, said())),
-        _ => Err(Error::new(ErrorKind::ModelFailed, said())),
-    }
+        429 => Error::new(ErrorKind::TooManyRequests, said()),
+        503 => Error::new(ErrorKind::Unavailable, said()),
+        _ => Error::new(ErrorKind::ModelFailed, said()),
+    };
+    Err(refused.quoting_the_request())
 }
 
 /// Who asks, as the model's log may know it: always the same for the same caller, and nobody's name.

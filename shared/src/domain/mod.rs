@@ -19,6 +19,7 @@ pub mod name;
 pub mod network;
 pub mod outcome;
 pub mod prices;
+pub mod privacy_policy;
 pub mod project;
 pub mod rate_limit;
 pub mod registered_model;

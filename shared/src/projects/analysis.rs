@@ -65,19 +65,33 @@ pub fn span(platform: &Platform, since: Option<Timestamp>, until: Option<Timesta
 }
 
 /// The profile of what a deployment's model was trained on: the one that was posted for the deployment, else that of the model's
-/// training.
+/// training, else that of its input example.
 ///
 /// # Errors
-/// `Internal` when AWS does not answer, or a profile cannot be read.
+/// `Internal` when AWS does not answer.
 pub async fn baseline(platform: &Platform, deployment: &Deployment) -> Result<Option<drift::Profile>> {
     if let Some(profile) = profile(platform, &keys::posted_profile(&deployment.id)).await? {
         return Ok(Some(profile));
     }
     let folder = super::models::of_deployment(platform, deployment).await?.and_then(|version| version.artifact_path);
     match folder {
-        Some(folder) => profile(platform, &keys::training_profile(&folder)).await,
+        Some(folder) => match profile(platform, &keys::training_profile(&folder)).await? {
+            Some(profile) => Ok(Some(profile)),
+            None => example(platform, &folder).await,
+        },
         None => Ok(None),
     }
+}
+
+/// The profile of the input example that was logged with the model of a folder.
+async fn example(platform: &Platform, folder: &str) -> Result<Option<drift::Profile>> {
+    let key = keys::artifact(&format!("{folder}/input_example.json"));
+    let objects = platform.objects()?;
+    if objects.size(&key).await?.is_none_or(|size| size > LONGEST_PROFILE) {
+        return Ok(None);
+    }
+    let text = objects.get(&key).await?;
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()).and_then(|example| drift::Profile::of_example(&example)))
 }
 
 async fn profile(platform: &Platform, key: &str) -> Result<Option<drift::Profile>> {
@@ -86,7 +100,8 @@ async fn profile(platform: &Platform, key: &str) -> Result<Option<drift::Profile
         return Ok(None);
     }
     let Some(text) = objects.get(key).await? else { return Ok(None) };
-    serde_json::from_slice(&text).map(Some).map_err(|error| Error::internal(format!("reading the profile {key}"), error))
+    // A script can put anything beside its model: what is no profile counts as none.
+    Ok(serde_json::from_slice(&text).ok())
 }
 
 /// Keeps a profile as the one with which a deployment is compared.

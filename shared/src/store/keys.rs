@@ -7,6 +7,8 @@
 //! | job routes | a job's output, in order | `pk = JOB#<id>`, `sk` begins with `LOG#` |
 //! | job_logs | how far a job's output has come | `pk = JOB#<id>`, `sk = OUTPUT` |
 //! | finish_training | the runs that a job's script made | `pk = JOB#<id>`, `sk` begins with `RUN#` |
+//! | predictions, privacy-policy routes | a privacy policy | `pk = PRIVACY_POLICY#<id>`, `sk = PRIVACY_POLICY` |
+//! | privacy_policies_list | a project's privacy policies (at most a hundred), newest first | `gsi1`: `PROJECT#<id>#PRIVACY_POLICIES`, by id |
 //! | job lists | jobs of a kind of a user (or nobody's in particular), newest first | `gsi1`: `JOBS#<kind>#<user id or anyone>`, by id (ids sort by time) |
 //! | totals of job lists | how many those are | `pk = COUNTER#<kind>_JOBS#<user id or anyone>`, `sk = COUNTER` |
 //! | reconcile_jobs | jobs that have not ended | `gsi2`: `OPEN_JOBS`, by id; only open jobs carry it |

@@ -1,0 +1,195 @@
+//! Personal data that is sent to a deployment with a privacy policy is nowhere afterwards: the whole data folder is read.
+
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::client::eventually;
+use crate::support::{Client, Cloud, scripts};
+
+/// Trains on a table, and does on predictions what a model should not: it prints what it is given, and quotes it in an error.
+const SCRIPT: &str = r#"
+import mlflow, mlflow.sklearn, numpy, pandas
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+rng = numpy.random.default_rng(0)
+rows = pandas.DataFrame({
+    "amount": rng.normal(100, 20, 400), "hour": rng.integers(0, 24, 400), "customer": ["somebody"] * 400, "note": ["none"] * 400,
+    "card": rng.integers(1, 9, 400),
+})
+
+def look(frame):
+    print("the model was given", frame.to_dict("records"))
+    if (frame["amount"] < 0).any():
+        raise ValueError(f"negative: {frame.to_dict('records')}")
+    return frame[["amount", "hour"]]
+
+with mlflow.start_run():
+    bare = RandomForestClassifier(10, random_state=0).fit(rows[["amount", "hour"]], rows["amount"] > 100)
+    mlflow.sklearn.log_model(bare, "bare", registered_model_name="bare")
+
+with mlflow.start_run():
+    model = make_pipeline(FunctionTransformer(look), RandomForestClassifier(10, random_state=0))
+    model.fit(rows, numpy.where(rows["amount"] > 100, "high", "low"))
+    mlflow.sklearn.log_model(model, "model")
+"#;
+
+/// What is planted, each of a type that the policy treats; the name is found by its column alone.
+const PLANTED: [&str; 8] = [
+    "zebulon.quackenbush@planted.example",
+    "+49 30 4567890",
+    "4556737586899855",
+    "GB82WEST12345698765432",
+    "198.51.100.77",
+    "536-90-4399",
+    "Zebulon Quackenbush",
+    "2001:db8:85a3::8a2e:370:7334",
+];
+/// What is not personal, and must be found: it shows that records are written, and that the folder is read where they are.
+const CONTROL: &str = "control-value-93ab";
+
+struct Owner<'a> {
+    client: &'a Client,
+    token: String,
+}
+
+impl Owner<'_> {
+    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.client.request(method, path, &headers, body).await;
+        (answer.status, answer.body)
+    }
+
+    async fn made(&self, path: &str, body: Value) -> Value {
+        let (status, made) = self.ask(Method::POST, path, body).await;
+        assert_eq!(status, 201, "{path}: {made}");
+        made
+    }
+}
+
+/// The files that hold a text, as it is or as JSON escapes it.
+fn holders(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && std::fs::read(entry.path()).is_ok_and(|bytes| holds(&bytes, text.as_bytes())) {
+                found.push(entry.path().display().to_string());
+            }
+        }
+    }
+    found
+}
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(next) = bytes[at..].iter().position(|byte| *byte == text[0]) {
+        at += next;
+        if bytes[at..].starts_with(text) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_personal_is_left_in_the_data_folder() {
+    let cloud = Cloud::start();
+    let client = &cloud.client;
+    let account = json!({ "email": "owner@example.com", "username": "owner", "password": "secure-password" });
+    let registered = client.post("/api/v1/auth/register", &account).await;
+    let owner = Owner { client, token: registered.body["access_token"].as_str().unwrap().to_owned() };
+    let mut request = scripts::request("private", SCRIPT);
+    request["requirements"] = json!(["scikit-learn", "pandas"]);
+    let job_id = client.train(&request).await;
+    let job = client.ended("/mlops/training/jobs", &job_id).await;
+    assert_eq!(job["status"], "completed", "{job:#}");
+
+    // What `fit` saw was taken on the way, without a line in the script: each model has its own, with no rows in it.
+    let profiles = files_named(cloud.data(), "training_profile.json");
+    let profiles: Vec<drift::Profile> =
+        profiles.iter().map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).collect();
+    let features = |profile: &drift::Profile| profile.features.keys().cloned().collect::<Vec<_>>().join(" ");
+    let mut seen: Vec<(u64, String)> = profiles.iter().map(|profile| (profile.rows, features(profile))).collect();
+    seen.sort();
+    assert_eq!(seen, [(400, "amount card customer hour note".to_owned()), (400, "amount hour".to_owned())]);
+
+    let project = owner.made("/api/mlops/projects", json!({ "name": "Privacy" })).await["id"].as_str().unwrap().to_owned();
+    let project = format!("/api/mlops/projects/{project}");
+    let model = owner.made(&format!("{project}/models"), json!({ "model_name": "private", "version": 1 })).await;
+    let policy = json!({
+        "name": "Everything", "column_map": { "customer": "person_name" },
+        "actions": { "email": "hash", "phone": "mask", "credit_card": "hash", "iban": "remove", "ip_address": "mask", "national_id": "mask", "person_name": "hash" },
+    });
+    let policy = owner.made(&format!("{project}/privacy-policies"), policy).await;
+    let deployment = json!({
+        "model_id": model["id"], "name": "private", "stage": "staging", "privacy_policy_id": policy["id"],
+        "privacy_anonymize_logs": true, "privacy_anonymize_response": true,
+    });
+    let deployment = owner.made(&format!("{project}/deployments"), deployment).await;
+    let deployment = format!("/api/mlops/deployments/{}", deployment["deployment_id"].as_str().unwrap());
+    let predict = format!("{deployment}/predict");
+    let record = |amount: Value, planted: &str, request: u32| {
+        let note = format!("{CONTROL}{request} wrote {planted} and {}", PLANTED[0]);
+        json!({ "amount": amount, "hour": 3, "customer": PLANTED[6], "note": note, "card": 4_556_737_586_899_855_u64 })
+    };
+    let first = json!({ "inputs": record(json!(120.0), PLANTED[1], 1) });
+    let (status, answer) = eventually("the deployment", || async {
+        let answered = owner.ask(Method::POST, &predict, first.clone()).await;
+        (answered.0 != 503).then_some(answered)
+    })
+    .await;
+    assert_eq!((status, &answer["predictions"][0]["prediction"]), (200, &json!("high")), "{answer}");
+    let batch: Vec<Value> = PLANTED.iter().map(|planted| record(json!(80.0), planted, 2)).collect();
+    assert_eq!(owner.ask(Method::POST, &predict, json!({ "inputs": batch })).await.0, 200);
+    let unstored = json!({ "inputs": record(json!(80.0), PLANTED[2], 3), "options": { "store_payload": false } });
+    assert_eq!(owner.ask(Method::POST, &predict, unstored).await.0, 200);
+    // A model that fails quotes what it was given; a column of the wrong type is quoted too. The answer is treated as well.
+    let (status, failed) = owner.ask(Method::POST, &predict, json!({ "inputs": record(json!(-1.0), PLANTED[4], 4) })).await;
+    let told = failed.to_string();
+    assert!(status >= 400 && PLANTED.iter().all(|planted| !told.contains(planted)), "{status} {told}");
+    // Where the caller wants it as it is, the caller has it, and still no log.
+    let plain = json!({ "inputs": record(json!(-1.0), PLANTED[4], 5), "options": { "anonymize_response": false } });
+    let (status, failed) = owner.ask(Method::POST, &predict, plain).await;
+    assert!(status >= 400 && failed.to_string().contains(PLANTED[4]), "{status} {failed}");
+    let (status, refused) = owner.ask(Method::POST, &predict, json!({ "inputs": record(json!(PLANTED[0]), PLANTED[5], 6) })).await;
+    assert!(status >= 400, "{refused}");
+    assert_eq!(owner.ask(Method::POST, &predict, json!({ "inputs": { PLANTED[0]: 1 } })).await.0, 422);
+
+    // The last request whose record holds inputs; the others' came before it.
+    for request in [1, 2, 4, 5] {
+        let control = format!("{CONTROL}{request}");
+        eventually("the record", || async { (!holders(cloud.data(), &control).is_empty()).then_some(()) }).await;
+    }
+    assert!(holders(cloud.data(), &format!("{CONTROL}3")).is_empty(), "what was not to be stored is there");
+    for planted in PLANTED {
+        let found = holders(cloud.data(), planted);
+        assert!(found.is_empty(), "{planted} is in {found:?}");
+    }
+}
+
+fn files_named(folder: &Path, name: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|file| file.to_string_lossy().ends_with(name)) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
