@@ -23,7 +23,7 @@ use crate::views::run::RunView;
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let run = find::run(platform, request.path_parameter("run_id")?).await?;
-    response::ok(&RunView::of(platform, run).await?)
+    response::ok(&RunView::of(platform, &request.caller, run).await?)
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use crate::views::within_a_response;
 /// A page of runs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunList {
-    /// The runs, the newest first, without their logs. A page ends early where what was written to its runs by hand is more
-    /// than 4 MB.
+    /// The runs, the newest first, without their logs. A page ends early where its metrics and artifacts are more than
+    /// 4 MB.
     pub runs: Vec<RunView>,
     /// How many there are that the filters let through.
     #[schema(example = 42)]
@@ -58,8 +58,8 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     }
     let store = platform.store()?;
     let (runs, total) = store.recipe_runs(RecipeRunFilter { model_id, recipe_id, status }, window).await?;
-    let runs = within_a_response(runs, run::bytes);
     let tracked = store.runs_by_id(runs.iter().map(|run| run.id.clone()).collect()).await?;
+    let runs = within_a_response(runs, |run| run::bytes(run, tracked.get(&run.id)));
     let views = runs.into_iter().map(|run| {
         let tracked = tracked.get(&run.id);
         RunView::listed(platform, run, tracked)
