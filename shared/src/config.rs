@@ -69,6 +69,9 @@ variables! {
     REGISTRATION = "REGISTRATION";
     /// The object of a Feast registry, `s3://bucket/key`; empty when there is none.
     FEAST_REGISTRY = "FEAST_REGISTRY";
+    /// The language model of Amazon Bedrock, or its inference profile, that answers in the chat; empty where the built-in
+    /// assistant does.
+    CHAT_MODEL = "CHAT_MODEL";
 }
 
 impl Config {

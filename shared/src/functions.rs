@@ -200,6 +200,10 @@ pub async fn answer(platform: &Platform, set: FunctionSet, route: Route, request
             (set.error_style)(&error, &request_id)
         }
     };
+    // Whoever is told that something is not available right now is told when to ask again.
+    if response.status() == http::StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().entry(http::header::RETRY_AFTER).or_insert(http::HeaderValue::from_static("5"));
+    }
     if let Some(standing) = standing {
         rate_limit_headers(&standing, response.headers_mut());
     }

@@ -19,6 +19,7 @@ pub mod model_functions;
 pub mod objects;
 pub mod paging;
 pub mod platform;
+pub mod projects;
 pub mod state_machines;
 pub mod store;
 pub mod timestamp;

@@ -13,6 +13,7 @@ use aws_sdk_lambda::types::{
 };
 use serde_json::{Value, json};
 
+use crate::domain::project::AliasPlan;
 use crate::{Error, ErrorKind, Result};
 
 /// The alias that takes a deployment's traffic; its URL is the deployment's.
@@ -47,13 +48,35 @@ pub struct Specification {
     pub environment: HashMap<String, String>,
 }
 
+/// A request to a model's container that is handed to it directly.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelRequest<'a> {
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path.
+    pub path: &'a str,
+    /// The JSON body.
+    pub body: Option<&'a Value>,
+    /// Who asks, an opaque text; absent where the platform itself checks a version.
+    pub caller: Option<&'a str>,
+    /// What the platform, and nobody else, may ask of the container besides, as JSON: see [`OPTIONS_HEADER`].
+    pub options: Option<&'a str>,
+}
+
+/// The header with the platform's options. A model's public URL does not let it through to the model.
+pub const OPTIONS_HEADER: &str = "x-serveml-options";
+
 /// A response of a model's container to a request that was handed to it directly.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelResponse {
     /// The HTTP status.
     pub status: u16,
     /// The body, as JSON where it is JSON, else as text.
     pub body: Value,
+    /// The id of the prediction, where it is one.
+    pub prediction_id: Option<String>,
+    /// The version of the function that answered.
+    pub executed_version: Option<String>,
 }
 
 fn failed<E, R>(doing: &str, error: SdkError<E, R>) -> Error
@@ -221,12 +244,25 @@ impl ModelFunctions {
         path: &str,
         body: Option<&Value>,
     ) -> Result<ModelResponse> {
+        self.ask(function_name, qualifier, &ModelRequest { method, path, body, caller, options: None }).await
+    }
+
+    /// Hands a request to one version or alias of a function directly.
+    ///
+    /// # Errors
+    /// As [`ModelFunctions::request`].
+    pub async fn ask(&self, function_name: &str, qualifier: &str, asked: &ModelRequest<'_>) -> Result<ModelResponse> {
+        let ModelRequest { method, path, body, caller, options } = *asked;
+        let mut headers = json!({ "content-type": "application/json", "host": "localhost", "x-forwarded-proto": "https" });
+        if let Some(options) = options {
+            headers[OPTIONS_HEADER] = json!(options);
+        }
         let event = json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
             "rawQueryString": "",
-            "headers": { "content-type": "application/json", "host": "localhost", "x-forwarded-proto": "https" },
+            "headers": headers,
             "requestContext": {
                 "accountId": "anonymous", "apiId": function_name, "domainName": "localhost", "domainPrefix": function_name,
                 "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": caller.unwrap_or(PLATFORM), "userAgent": "serveml" },
@@ -249,6 +285,8 @@ impl ModelFunctions {
         Ok(ModelResponse {
             status: answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(500),
             body: serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+            prediction_id: answer["headers"]["x-prediction-id"].as_str().map(str::to_owned),
+            executed_version: output.executed_version().map(str::to_owned),
         })
     }
 
@@ -324,6 +362,42 @@ impl ModelFunctions {
         }
         let create = self.client.create_alias().function_name(function_name).name(LIVE_ALIAS).function_version(version);
         create.send().await.map(drop).map_err(|error| failed("creating the alias", error))
+    }
+
+    /// The revision of an alias; `None` where there is no such alias.
+    ///
+    /// # Errors
+    /// `Internal` when Lambda does not answer.
+    pub async fn alias_revision(&self, function_name: &str, alias: &str) -> Result<Option<String>> {
+        match self.client.get_alias().function_name(function_name).name(alias).send().await {
+            Ok(output) => Ok(output.revision_id),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(failed("describing an alias", error)),
+        }
+    }
+
+    /// Has an alias send its traffic to a version, and a part of it (from 0 to 1) to another one, if the alias is still at
+    /// that revision; `false` where somebody else changed it. Requests under way end where they began.
+    ///
+    /// # Errors
+    /// `Internal` when Lambda does not answer.
+    pub async fn split_traffic(&self, function_name: &str, alias: &str, plan: &AliasPlan, revision: Option<String>) -> Result<bool> {
+        let weights = plan.canary.iter().cloned().collect();
+        let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
+        let Some(revision) = revision else {
+            let create = self.client.create_alias().function_name(function_name).name(alias).function_version(&plan.version);
+            return match create.routing_config(routing).send().await {
+                Ok(_) => Ok(true),
+                Err(error) if error.code() == Some("ResourceConflictException") => Ok(false),
+                Err(error) => Err(failed("creating the alias", error)),
+            };
+        };
+        let update = self.client.update_alias().function_name(function_name).name(alias).function_version(&plan.version);
+        match update.routing_config(routing).revision_id(revision).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.code(), Some("PreconditionFailedException" | "ResourceNotFoundException")) => Ok(false),
+            Err(error) => Err(failed("moving the traffic", error)),
+        }
     }
 
     /// The public URL of the function's live alias, made where there is none; no slash at the end.

@@ -72,6 +72,11 @@ impl Platform {
         Objects::new(aws_sdk_s3::Client::new(&self.sdk), bucket)
     }
 
+    /// What the AWS clients are made from, for a crate that talks to a service which few functions need.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
     /// The state machines.
     pub fn state_machines(&self) -> &StateMachines {
         self.state_machines.get_or_init(|| StateMachines::new(aws_sdk_sfn::Client::new(&self.sdk), self.config))

@@ -43,7 +43,9 @@ impl StateMachines {
     fn machine(&self, kind: JobKind) -> Result<String> {
         self.config.get(match kind {
             JobKind::Training => config::TRAIN_STATE_MACHINE_ARN,
-            JobKind::Deployment | JobKind::Configuration => config::DEPLOY_STATE_MACHINE_ARN,
+            JobKind::Deployment | JobKind::Configuration | JobKind::StagedDeployment | JobKind::Drift | JobKind::Export => {
+                config::DEPLOY_STATE_MACHINE_ARN
+            }
         })
     }
 
@@ -57,8 +59,11 @@ impl StateMachines {
     /// `Internal` when Step Functions does not take it.
     pub async fn start(&self, job: &Job) -> Result<()> {
         let mut input = json!({ "job_id": job.id, "train": job.script.is_some() });
-        if job.kind == JobKind::Configuration {
-            input["configure"] = json!(true);
+        match job.kind {
+            JobKind::Configuration => input["configure"] = json!(true),
+            JobKind::Drift => input["analyse"] = json!("drift"),
+            JobKind::Export => input["analyse"] = json!("export"),
+            JobKind::Training | JobKind::Deployment | JobKind::StagedDeployment => {}
         }
         let input = input.to_string();
         let request = self.client.start_execution().state_machine_arn(self.machine(job.kind)?).name(job.execution_name()).input(input);

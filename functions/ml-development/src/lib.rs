@@ -1,7 +1,8 @@
-//! The ML development API under `/api/ml-development`: recipes and their versions, models, runs, monitoring, synthetic examples.
-//! One file per route; each translates between its document's shapes and the domain.
+//! The ML development API under `/api/ml-development`: recipes and their versions, models, runs, monitoring, synthetic examples,
+//! chat. One file per route; each translates between its document's shapes and the domain.
 
 pub mod baselines;
+pub mod chat;
 pub mod model_create;
 pub mod model_get;
 pub mod model_update;
@@ -60,6 +61,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(POST "/api/ml-development/runs" => run_create),
         route!(GET "/api/ml-development/runs/{run_id}" => run_get),
         route!(PUT "/api/ml-development/runs/{run_id}" => run_update),
+        route!(POST "/api/ml-development/chat" => chat),
     ],
     tasks: &[],
     access: Access::Documented,
@@ -80,6 +82,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (name = "Runs", description = "Trainings, evaluations and backtests of recipes"),
         (name = "Monitoring", description = "What is watched of models"),
         (name = "Synthetic Examples", description = "Example data that recipes train on"),
+        (name = "Chat", description = "Questions about all of these"),
     ),
     paths(
         recipes_list::handle,
@@ -103,6 +106,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         run_create::handle,
         run_get::handle,
         run_update::handle,
+        chat::handle,
     )
 )]
 struct Document;

@@ -1,6 +1,5 @@
 //! `GET /api/ml-development/runs`. Document: ml-development-api, "List Runs".
 
-use futures::future::try_join_all;
 use serde::Serialize;
 use shared::domain::development::choices::RecipeRunStatus;
 use shared::domain::development::recipe::{MODEL_PREFIX, RECIPE_PREFIX, is_id, read};
@@ -12,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::find;
 use crate::views::problem::{Problem, ValidationProblem};
-use crate::views::run::{self, RunView};
+use crate::views::run::RunView;
 use crate::views::within_a_response;
 
 /// A page of runs.
@@ -56,15 +55,9 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     if [model_id, recipe_id].into_iter().flatten().any(|id| !is_id(id)) {
         return response::ok(&RunList { runs: Vec::new(), total: 0 });
     }
-    let store = platform.store()?;
-    let (runs, total) = store.recipe_runs(RecipeRunFilter { model_id, recipe_id, status }, window).await?;
-    let tracked = store.runs_by_id(runs.iter().map(|run| run.id.clone()).collect()).await?;
-    let runs = within_a_response(runs, |run| run::bytes(run, tracked.get(&run.id)));
-    let views = runs.into_iter().map(|run| {
-        let tracked = tracked.get(&run.id);
-        RunView::listed(platform, run, tracked)
-    });
-    response::ok(&RunList { runs: try_join_all(views).await?, total })
+    let (runs, total) = platform.store()?.recipe_runs(RecipeRunFilter { model_id, recipe_id, status }, window).await?;
+    let runs = within_a_response(RunView::all(platform, runs).await?, RunView::bytes);
+    response::ok(&RunList { runs, total })
 }
 
 #[cfg(test)]

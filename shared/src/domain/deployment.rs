@@ -1,5 +1,7 @@
 //! A deployment: a registered model served by a function of its own. It outlives the jobs that bring versions to it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -46,6 +48,44 @@ impl DeploymentStatus {
             Failed => &[Building, Failed],
             Deleted => &[Building, Active, Updating, Failed],
         }
+    }
+}
+
+/// How far a deployment of a project stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServingStage {
+    /// It is tried before it goes live.
+    #[default]
+    Staging,
+    /// It takes a part of the production traffic.
+    Canary,
+    /// It takes the production traffic.
+    Production,
+    /// It serves nothing any more; it can be made to again.
+    Archived,
+}
+
+/// What a deployment does about data by which people can be known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PrivacySettings {
+    /// The privacy policy that applies.
+    pub policy_id: Option<String>,
+    /// Whether records of predictions are anonymised.
+    pub anonymize_logs: Option<bool>,
+    /// Whether answers are anonymised.
+    pub anonymize_response: Option<bool>,
+    /// Which columns hold which type of such data.
+    pub column_map: BTreeMap<String, String>,
+    /// How sure a detection must be, from 0 to 1.
+    pub threshold: Option<f64>,
+}
+
+impl PrivacySettings {
+    /// True when nothing is set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -206,6 +246,22 @@ pub struct Deployment {
     pub lease_job_id: Option<String>,
     /// When the lease lapses, in seconds since 1970.
     pub lease_until: Option<i64>,
+    /// The project of whose function it is a version; absent where it has a function of its own, which is in the default
+    /// project.
+    pub project_id: Option<String>,
+    /// The id of the model version that it serves, where it belongs to a project.
+    pub model_id: Option<String>,
+    /// How far it stands in its project.
+    #[serde(default)]
+    pub stage: ServingStage,
+    /// How much of the production traffic it is to take, in percent.
+    pub traffic_percent: Option<u8>,
+    /// Whether it goes to production as soon as it answers.
+    #[serde(default)]
+    pub goes_to_production: bool,
+    /// What it does about data by which people can be known.
+    #[serde(default)]
+    pub privacy: PrivacySettings,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -247,6 +303,12 @@ impl Deployment {
             live_job_id: None,
             lease_job_id: None,
             lease_until: None,
+            project_id: None,
+            model_id: None,
+            stage: ServingStage::Staging,
+            traffic_percent: None,
+            goes_to_production: false,
+            privacy: PrivacySettings::default(),
             created_at: now,
             updated_at: now,
             deleted_at: None,
@@ -256,6 +318,21 @@ impl Deployment {
     /// What it is called.
     pub fn shown_name(&self) -> &str {
         if self.name.is_empty() { &self.model_name } else { &self.name }
+    }
+
+    /// A deployment of a project's: a version of the project's function, which nobody can call directly.
+    pub fn of_project(project_id: &str, function_name: &str, model_name: &str) -> Self {
+        Self {
+            function_name: function_name.to_owned(),
+            project_id: Some(project_id.to_owned()),
+            public: false,
+            ..Self::new(model_name, "")
+        }
+    }
+
+    /// The project in which it is.
+    pub fn project(&self) -> &str {
+        self.project_id.as_deref().unwrap_or(super::project::DEFAULT_PROJECT_ID)
     }
 
     /// True when a version of it answers.
@@ -275,7 +352,7 @@ impl Deployment {
 }
 
 /// A function's name: readable by its model, unique by the deployment's id, within Lambda's 64 characters.
-fn function_name(prefix: &str, model_name: &str, deployment_id: &str) -> String {
+pub(crate) fn function_name(prefix: &str, model_name: &str, deployment_id: &str) -> String {
     let unique: String = deployment_id.chars().filter(char::is_ascii_hexdigit).collect();
     let unique = &unique[unique.len().saturating_sub(12)..];
     let room = 64usize.saturating_sub(prefix.len() + unique.len() + 1);

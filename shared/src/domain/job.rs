@@ -20,6 +20,12 @@ pub enum JobKind {
     Deployment,
     /// Brings another configuration to a deployment: the same image, published anew.
     Configuration,
+    /// Makes a registered version a deployment of a project: a version of the project's function.
+    StagedDeployment,
+    /// Compares what a deployment was asked lately with what its model was trained on.
+    Drift,
+    /// Writes a deployment's records of predictions to a file.
+    Export,
 }
 
 impl JobKind {
@@ -29,6 +35,9 @@ impl JobKind {
             JobKind::Training => "TRAINING",
             JobKind::Deployment => "DEPLOYMENT",
             JobKind::Configuration => "CONFIGURATION",
+            JobKind::StagedDeployment => "STAGED_DEPLOYMENT",
+            JobKind::Drift => "DRIFT",
+            JobKind::Export => "EXPORT",
         }
     }
 }
@@ -62,8 +71,8 @@ impl JobStatus {
     /// The status in which a job of that kind begins.
     pub fn first(kind: JobKind) -> Self {
         match kind {
-            JobKind::Training => JobStatus::Queued,
-            JobKind::Deployment => JobStatus::Training,
+            JobKind::Training | JobKind::Drift | JobKind::Export => JobStatus::Queued,
+            JobKind::Deployment | JobKind::StagedDeployment => JobStatus::Training,
             JobKind::Configuration => JobStatus::Deploying,
         }
     }
@@ -188,6 +197,18 @@ pub struct Job {
     /// Set when somebody asked to cancel it.
     #[serde(default)]
     pub cancel_requested: bool,
+    /// After when and before when the records are that an export takes.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// See `since`.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The object that an export wrote.
+    #[serde(default)]
+    pub result_key: Option<String>,
+    /// How many records the export holds, or the comparison looked at.
+    #[serde(default)]
+    pub result_rows: Option<u64>,
 }
 
 impl Job {
@@ -227,6 +248,10 @@ impl Job {
             image_uri: None,
             function_version: None,
             cancel_requested: false,
+            since: None,
+            until: None,
+            result_key: None,
+            result_rows: None,
         }
     }
 

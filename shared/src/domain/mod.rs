@@ -17,6 +17,7 @@ pub mod name;
 pub mod network;
 pub mod outcome;
 pub mod prices;
+pub mod project;
 pub mod rate_limit;
 pub mod registered_model;
 pub mod requirement;

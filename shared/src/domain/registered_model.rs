@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use sha2::{Digest as _, Sha256};
+
 use super::development::choices::{ModelFamily, ModelStatus};
 use crate::Timestamp;
 
@@ -111,6 +113,12 @@ pub enum VersionStatus {
 /// A version of a registered model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelVersion {
+    /// Its id, a UUIDv7; absent in what the table held before versions had ids, see [`ModelVersion::id`].
+    pub id: Option<String>,
+    /// The project in which it was made; absent for the one that is everybody's.
+    pub project_id: Option<String>,
+    /// What the model is, its class for example, once somebody looked.
+    pub algo: Option<String>,
     /// The registered model.
     pub model_name: String,
     /// Its number, from 1.
@@ -149,6 +157,25 @@ pub struct ModelVersion {
     pub updated_at: Timestamp,
 }
 
+impl ModelVersion {
+    /// The id by which it is found. That of a version from before they had any is made of its name and number.
+    pub fn id(&self) -> String {
+        self.id.clone().unwrap_or_else(|| id_of(&self.model_name, self.version))
+    }
+
+    /// The project in which it was made.
+    pub fn project(&self) -> &str {
+        self.project_id.as_deref().unwrap_or(super::project::DEFAULT_PROJECT_ID)
+    }
+}
+
+/// A UUID made of a name and a number (version 8: by a rule of one's own).
+fn id_of(model_name: &str, version: u64) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(format!("{version}#{model_name}").as_bytes())[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
 /// What a new version is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewModelVersion {
@@ -172,4 +199,8 @@ pub struct NewModelVersion {
     pub job_id: Option<String>,
     /// The logged model that it is made of.
     pub model_id: Option<String>,
+    /// The project in which it is made; absent for the one that is everybody's.
+    pub project_id: Option<String>,
+    /// What the model is, where that is known.
+    pub algo: Option<String>,
 }

@@ -9,7 +9,7 @@ use model_file::Inspection;
 use super::submit::{self, Submitted, Target};
 use crate::domain::deployment::{Configuration, ConfigurationChange, Deployment};
 use crate::domain::job::{Job, JobKind};
-use crate::domain::registered_model::NewModelVersion;
+use crate::domain::registered_model::{ModelVersion, NewModelVersion};
 use crate::domain::upload::check_file_name;
 use crate::domain::{artifact_uri, name, requirement};
 use crate::identity::Caller;
@@ -65,6 +65,56 @@ pub struct FileDeployment {
     pub trusted: bool,
 }
 
+/// What a user asks of a file that is to be a model of a project, not yet checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileModel {
+    /// The upload that holds it.
+    pub upload_id: String,
+    /// The model's name; where absent, the file's.
+    pub name: Option<String>,
+    /// The packages that it needs; where absent, what the file itself tells.
+    pub requirements: Option<Vec<String>>,
+    /// Whether the file may import anything when it is loaded.
+    pub trusted: bool,
+    /// The project in which it is made; absent for the one that is everybody's.
+    pub project_id: Option<String>,
+}
+
+/// Registers an uploaded model file as a version of a registered model of its own, for the caller.
+///
+/// # Errors
+/// As [`deploy_file`].
+pub async fn register_file(platform: &Platform, caller: &Caller, asked: FileModel) -> Result<ModelVersion> {
+    let requirements = asked.requirements.as_deref().map(requirement::check).transpose()?;
+    if let Some(name) = &asked.name {
+        name::check_model_name("name", name)?;
+    }
+    let id = crate::id::new_id();
+    let folder = format!("model-files/{id}");
+    let source = FileSource::Upload(asked.upload_id);
+    let placed = place(platform, caller, &folder, &source, asked.trusted).await?;
+    write_folder(platform, &folder, &placed, requirements).await?;
+    let shown = asked.name.unwrap_or_else(|| name_of_file(&placed.file_name));
+    let version = NewModelVersion {
+        model_name: registered(platform, &shown, &id).await?,
+        source: artifact_uri::of_path(&folder),
+        artifact_path: Some(folder),
+        project_id: asked.project_id,
+        algo: Some(placed.inspection.model_type),
+        ..NewModelVersion::default()
+    };
+    platform.store()?.create_model_version(version).await
+}
+
+/// Writes what stands beside the file: what it needs, and what it is.
+async fn write_folder(platform: &Platform, folder: &str, placed: &Placed, requirements: Option<Vec<String>>) -> Result<()> {
+    let requirements = requirements.unwrap_or_else(|| model_file::suggested_requirements(&placed.inspection));
+    let objects = platform.objects()?;
+    let stored = stored_name(&placed.file_name);
+    objects.put(&in_folder(folder, "requirements.txt"), requirements.join("\n") + "\n").await?;
+    objects.put(&in_folder(folder, "MLmodel"), model_files::description(&placed.inspection, &stored)).await
+}
+
 /// A file in its place, and what it is.
 struct Placed {
     inspection: Inspection,
@@ -100,12 +150,8 @@ pub async fn deploy_file(
 
     let mut job = Job::new(JobKind::Deployment, String::new());
     let folder = format!("model-files/{}", job.id);
-    let placed = place(platform, caller, &folder, &asked).await?;
-    let requirements = requirements.unwrap_or_else(|| model_file::suggested_requirements(&placed.inspection));
-    let objects = platform.objects()?;
-    let stored = stored_name(&placed.file_name);
-    objects.put(&in_folder(&folder, "requirements.txt"), requirements.join("\n") + "\n").await?;
-    objects.put(&in_folder(&folder, "MLmodel"), model_files::description(&placed.inspection, &stored)).await?;
+    let placed = place(platform, caller, &folder, &asked.source, asked.trusted).await?;
+    write_folder(platform, &folder, &placed, requirements).await?;
 
     let shown = asked.name.clone().unwrap_or_else(|| name_of_file(&placed.file_name));
     let metadata = model_files::metadata(&placed.inspection, placed.size);
@@ -118,6 +164,7 @@ pub async fn deploy_file(
         description: changes.clone(),
         source: artifact_uri::of_path(&folder),
         artifact_path: Some(folder),
+        algo: metadata.model_type.clone(),
         job_id: Some(job.id.clone()),
         ..NewModelVersion::default()
     };
@@ -156,14 +203,14 @@ pub async fn deploy_file(
 
 /// Brings the file to its place in the bucket, where nobody changes it any more, and tells what it is. A file that is
 /// refused is not left there.
-async fn place(platform: &Platform, caller: &Caller, folder: &str, asked: &FileDeployment) -> Result<Placed> {
+async fn place(platform: &Platform, caller: &Caller, folder: &str, source: &FileSource, trusted: bool) -> Result<Placed> {
     let objects = platform.objects()?;
-    match &asked.source {
+    match source {
         FileSource::Content { file_name, content } => {
             check_file_name("model_file", file_name)?;
             let size = content.len() as u64;
             let inspection = inspect("model_file", file_name.clone(), Cursor::new(content.clone()), size).await?;
-            model_files::check(&inspection, asked.trusted)?;
+            model_files::check(&inspection, trusted)?;
             objects.put(&in_folder(folder, &stored_name(file_name)), content.clone()).await?;
             Ok(Placed { inspection, size, file_name: file_name.clone() })
         }
@@ -176,7 +223,7 @@ async fn place(platform: &Platform, caller: &Caller, folder: &str, asked: &FileD
             if !objects.copy(&keys::upload(&upload.id), &key).await? {
                 return Err(missing("the file was not uploaded yet; PUT it to the upload_url first"));
             }
-            let placed = tell(platform, &key, &upload.file_name, upload.size_bytes, asked.trusted).await;
+            let placed = tell(platform, &key, &upload.file_name, upload.size_bytes, trusted).await;
             if placed.is_err() {
                 objects.delete(&key).await?;
             }

@@ -20,7 +20,9 @@ use crate::{Error, ErrorKind, Platform, Result};
 /// `NotFound` when there is none, it was deleted, or it is another user's; `Internal` when DynamoDB does not answer.
 pub async fn own_deployment(platform: &Platform, caller: &Caller, id: &str) -> Result<Deployment> {
     let deployment = platform.store()?.deployment(id).await?;
-    deployment.filter(|deployment| caller.may_use(deployment.owner.as_deref())).ok_or_else(|| {
+    // A deployment of a project's is one version of a function that others share: only its project's routes may change it.
+    let own = deployment.filter(|deployment| deployment.project_id.is_none() && caller.may_use(deployment.owner.as_deref()));
+    own.ok_or_else(|| {
         let shown: String = id.chars().take(80).collect();
         Error::not_found(format!("Deployment {shown} not found"))
     })
@@ -51,6 +53,9 @@ pub async fn find(platform: &Platform, caller: &Caller, kind: JobKind, id: &str)
             JobKind::Training => "Training job",
             JobKind::Deployment => "Deployment",
             JobKind::Configuration => "Configuration job",
+            JobKind::StagedDeployment => "Deployment job",
+            JobKind::Drift => "Drift job",
+            JobKind::Export => "Export",
         };
         let shown: String = id.chars().take(80).collect();
         Error::not_found(format!("{what} {shown} not found"))

@@ -186,7 +186,7 @@ pub async fn registered_version(platform: &Platform, model_name: &str, version: 
     })
 }
 
-async fn deployable_version(platform: &Platform, model_name: &str, version: &str) -> Result<ModelVersion> {
+pub(crate) async fn deployable_version(platform: &Platform, model_name: &str, version: &str) -> Result<ModelVersion> {
     let version = registered_version(platform, model_name, version).await?;
     if version.status != VersionStatus::Ready {
         return Err(Error::conflict(format!("Model {model_name} version {} is not ready to be used", version.version)));

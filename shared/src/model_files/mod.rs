@@ -1,11 +1,13 @@
 //! Model files that come by themselves, without MLflow around them: told without running them, and written down as the
 //! folder that a registered version's files are.
 
+mod description;
 mod folder;
 mod reader;
 
 use model_file::{Format, Framework, Inspection, InspectionError, Shape};
 
+pub use description::ModelDescription;
 pub use folder::{FLAVOR, description};
 pub use reader::ObjectReader;
 

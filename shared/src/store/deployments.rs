@@ -67,7 +67,7 @@ impl Live {
 
 /// A change of a deployment's state.
 #[derive(Debug)]
-struct Change {
+pub(super) struct Change {
     /// The status that it reaches.
     to: DeploymentStatus,
     /// What else of the deployment changes.
@@ -79,11 +79,11 @@ struct Change {
 }
 
 impl Change {
-    fn new(id: &str, to: DeploymentStatus) -> Self {
+    pub(super) fn new(id: &str, to: DeploymentStatus) -> Self {
         Self { to, update: Update::new(key(id)).if_exists(), events: Vec::new(), also: Vec::new() }
     }
 
-    fn set<T: Serialize + ?Sized>(mut self, attribute: &str, value: &T) -> Result<Self> {
+    pub(super) fn set<T: Serialize + ?Sized>(mut self, attribute: &str, value: &T) -> Result<Self> {
         self.update = self.update.set(attribute, value)?;
         Ok(self)
     }
@@ -117,7 +117,7 @@ impl Change {
     }
 }
 
-fn key(id: &str) -> Key {
+pub(super) fn key(id: &str) -> Key {
     Key::new(format!("DEPLOYMENT#{id}"), "DEPLOYMENT")
 }
 
@@ -452,7 +452,7 @@ impl Store {
 }
 
 /// The writes of a change, the deployment's own first; they hold only while the deployment is what `current` says.
-fn change_writes(current: &Deployment, change: Change) -> Result<Vec<Write>> {
+pub(super) fn change_writes(current: &Deployment, change: Change) -> Result<Vec<Write>> {
     if !change.to.reached_from().contains(&current.status) {
         let (from, to) = (current.status.name(), change.to.name());
         let message = match current.status {

@@ -200,6 +200,15 @@ impl Store {
         Ok(page)
     }
 
+    /// Whether an experiment is deleted.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub(super) async fn experiment_is_deleted(&self, id: &str) -> Result<bool> {
+        let experiment: Option<Experiment> = self.get(&key(id)).await?;
+        Ok(experiment.is_some_and(|experiment| experiment.lifecycle_stage == LifecycleStage::Deleted))
+    }
+
     /// Which of these experiments are deleted.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ pub struct JobChange {
     pub function_version: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// The object that it wrote.
+    pub result_key: Option<String>,
+    /// How many records it looked at.
+    pub result_rows: Option<u64>,
 }
 
 fn key(id: &str) -> Key {
@@ -192,10 +196,14 @@ impl Store {
             ("image_uri", &change.image_uri),
             ("function_version", &change.function_version),
             ("error", &change.error),
+            ("result_key", &change.result_key),
         ] {
             if let Some(value) = value {
                 update = update.set(attribute, value)?;
             }
+        }
+        if let Some(rows) = change.result_rows {
+            update = update.set("result_rows", &rows)?;
         }
         if let Some(version) = change.model_version {
             update = update.set("model_version", &version)?;
@@ -221,7 +229,7 @@ impl Store {
         let status = match job.kind {
             JobKind::Training => JobStatus::Running,
             JobKind::Deployment => JobStatus::Training,
-            JobKind::Configuration => return Err(Error::conflict(format!("Job {id} trains nothing"))),
+            _ => return Err(Error::conflict(format!("Job {id} trains nothing"))),
         };
         let update = Update::new(key(id))
             .if_exists()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::counters::Counter;
 use super::keys::{Index, Key, sortable};
+use super::project_models::identity_writes;
 use super::query::Query;
 use super::registered_models::{is_key_text, model_key, new_model_item, no_model, partition};
 use super::update::Update;
@@ -145,6 +146,9 @@ impl Store {
             let model: Option<RegisteredModel> = self.get(&model_key(&new.model_name)).await?;
             let number = model.as_ref().map_or(0, |model| model.last_version) + 1;
             let version = ModelVersion {
+                id: Some(crate::id::new_id()),
+                project_id: new.project_id.clone(),
+                algo: new.algo.clone(),
                 model_name: new.model_name.clone(),
                 version: number,
                 description: new.description.clone(),
@@ -163,6 +167,7 @@ impl Store {
                 updated_at: now,
             };
             let mut writes: Vec<Write> = new_version_items(&version)?.into_iter().map(|item| Write::Put(item.if_absent())).collect();
+            writes.extend(identity_writes(&version)?);
             let mut stages = model.as_ref().map(|model| model.stages.clone()).unwrap_or_default();
             let count = stages.get(&Stage::None).map_or(0, |versions| versions.count) + 1;
             stages.insert(Stage::None, StageVersions { latest: number, count });
@@ -377,6 +382,7 @@ impl Store {
                 }
                 None => {
                     writes.extend([Write::Delete(version_key.clone()), Write::Delete(place_key(name, version))]);
+                    writes.extend(self.forgetting_writes(&found).await?);
                     for alias in model.aliases.iter().filter(|(_, of)| **of == version).map(|(alias, _)| alias) {
                         update = update.remove_entry("aliases", alias);
                     }
@@ -432,12 +438,20 @@ impl Store {
         self.restage(name, version, None, Timestamp::now()).await
     }
 
-    pub(super) async fn delete_versions(&self, name: &str) -> Result<()> {
+    /// Removes all versions of a model; with their ids, unless another name has those now.
+    pub(super) async fn delete_versions(&self, name: &str, with_ids: bool) -> Result<()> {
         loop {
             let page = self.model_versions(name, &PageRequest { limit: 100, after: None }).await?;
             for version in &page.items {
                 let keys = [version_key(name, version.version), place_key(name, version.version)];
-                self.transact(keys.map(Write::Delete).into()).await?;
+                let mut writes: Vec<Write> = keys.clone().map(Write::Delete).into();
+                if with_ids {
+                    writes.extend(self.forgetting_writes(version).await?);
+                }
+                // Somebody else forgot the id meanwhile: what is left is to be removed.
+                if !self.transact(writes).await?.is_done() {
+                    self.transact(keys.map(Write::Delete).into()).await?;
+                }
             }
             if page.next_page_token.is_none() {
                 return Ok(());

@@ -178,12 +178,13 @@ impl Store {
             let mut writes = vec![Write::Put(new_model_item(&renamed)?), old];
             writes.extend(development_models::renamed(&renamed, new_name)?);
             if self.transact(writes).await?.is_done() {
-                self.delete_versions(name).await?;
+                self.rename_identities(name, new_name).await?;
+                self.delete_versions(name, false).await?;
                 return Ok(renamed);
             }
             // The copies are of versions that changed; where the name was taken instead, the next round says so.
             if self.get::<serde::de::IgnoredAny>(&model_key(new_name)).await?.is_none() {
-                self.delete_versions(new_name).await?;
+                self.delete_versions(new_name, false).await?;
             }
         }
         Err(busy(name))
@@ -194,12 +195,25 @@ impl Store {
         loop {
             let page = self.model_versions(name, &request).await?;
             for version in page.items {
-                let version = ModelVersion { model_name: new_name.to_owned(), updated_at: Timestamp::now(), ..version };
+                let id = Some(version.id());
+                let version = ModelVersion { id, model_name: new_name.to_owned(), updated_at: Timestamp::now(), ..version };
                 self.keep_texts(&partition(new_name), version.tags.values()).await?;
                 for item in new_version_items(&version)? {
                     // What is there was copied before, or belongs to a model that took the name meanwhile.
                     self.put(item.if_absent()).await?;
                 }
+            }
+            let Some(token) = page.next_page_token else { return Ok(()) };
+            request = PageRequest::new(request.limit, request.limit, Some(&token))?;
+        }
+    }
+
+    async fn rename_identities(&self, name: &str, new_name: &str) -> Result<()> {
+        let mut request = PageRequest { limit: 100, after: None };
+        loop {
+            let page = self.model_versions(name, &request).await?;
+            for version in &page.items {
+                self.rename_identity(version, new_name).await?;
             }
             let Some(token) = page.next_page_token else { return Ok(()) };
             request = PageRequest::new(request.limit, request.limit, Some(&token))?;
@@ -215,7 +229,7 @@ impl Store {
         for _ in 0..ATTEMPTS {
             let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
             // Versions first: while the model is there, what is left can be deleted by asking again.
-            self.delete_versions(name).await?;
+            self.delete_versions(name, true).await?;
             let mut writes = vec![delete_unless_versions_change(&model)?, Counter::RegisteredModels.increase(-1)?];
             writes.extend(development_models::removed(&model)?);
             if self.transact(writes).await?.is_done() {

@@ -143,10 +143,12 @@ pub(super) fn no_run(id: &str) -> Error {
 pub(super) fn check_is_active(run: &RunItem) -> Result<()> {
     match run.lifecycle_stage {
         LifecycleStage::Active => Ok(()),
-        LifecycleStage::Deleted => {
-            Err(Error::bad_request(format!("The run {} must be in the 'active' state. Current state is deleted.", run.id)))
-        }
+        LifecycleStage::Deleted => Err(deleted_run(&run.id)),
     }
+}
+
+fn deleted_run(id: &str) -> Error {
+    Error::bad_request(format!("The run {id} must be in the 'active' state. Current state is deleted."))
 }
 
 fn point(text: &str) -> Result<MetricPoint> {
@@ -242,13 +244,33 @@ impl Store {
         }
     }
 
-    /// A run by its id, deleted ones included.
+    /// A run by its id, deleted ones included. One of a deleted experiment is deleted.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn run(&self, id: &str) -> Result<Option<Run>> {
         let Some(item) = self.run_item(id).await? else { return Ok(None) };
-        Ok(self.complete_runs(vec![item]).await?.pop())
+        let experiment_id = item.experiment_id.clone();
+        let (runs, deleted) = tokio::try_join!(self.complete_runs(vec![item]), self.experiment_is_deleted(&experiment_id))?;
+        Ok(runs.into_iter().next().map(|mut run| {
+            if deleted {
+                run.lifecycle_stage = LifecycleStage::Deleted;
+            }
+            run
+        }))
+    }
+
+    /// The item of a run that is active, in an experiment that is.
+    async fn active_run_item(&self, id: &str) -> Result<RunItem> {
+        let item = self.run_item(id).await?.ok_or_else(|| no_run(id))?;
+        check_is_active(&item)?;
+        self.check_experiment_of(&item).await?;
+        Ok(item)
+    }
+
+    /// That a run's experiment is active: the runs of a deleted one count as deleted.
+    async fn check_experiment_of(&self, run: &RunItem) -> Result<()> {
+        if self.experiment_is_deleted(&run.experiment_id).await? { Err(deleted_run(&run.id)) } else { Ok(()) }
     }
 
     async fn run_item(&self, id: &str) -> Result<Option<RunItem>> {
@@ -317,6 +339,7 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
     pub async fn update_run(&self, id: &str, change: RunChange) -> Result<Run> {
+        self.active_run_item(id).await?;
         let mut update = Update::new(key(id));
         if let Some(status) = change.status {
             update = update.set("status", &status)?;
@@ -328,7 +351,7 @@ impl Store {
             self.keep_texts(&partition(id), [&name]).await?;
             update = update.set("name", &name)?.set_entry("tags", RUN_NAME_TAG, &stored(&name))?;
         }
-        let item = self.update_active(id, update).await?;
+        let item = self.update_checked(id, update).await?;
         self.complete_runs(vec![item]).await?.pop().ok_or_else(|| no_run(id))
     }
 
@@ -362,8 +385,14 @@ impl Store {
         }
     }
 
-    /// An update of a run that must be active.
+    /// An update of a run that must be active, and its experiment too.
     async fn update_active(&self, id: &str, update: Update) -> Result<RunItem> {
+        self.active_run_item(id).await?;
+        self.update_checked(id, update).await
+    }
+
+    /// An update of a run whose experiment was found active.
+    async fn update_checked(&self, id: &str, update: Update) -> Result<RunItem> {
         let update = update.if_exists().if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?;
         match self.update_or_current::<RunItem>(update).await? {
             Updated::Done(item) => Ok(item),
@@ -381,7 +410,7 @@ impl Store {
     /// `NotFound` when there is no such run; `BadRequest` when the run is deleted or the param has another value;
     /// `Internal` when DynamoDB does not answer.
     pub async fn log_param(&self, run_id: &str, name: &str, value: &str) -> Result<()> {
-        self.check_long_text_has_owner(run_id, [value]).await?;
+        self.active_run_item(run_id).await?;
         self.keep_texts(&partition(run_id), [&value.to_owned()]).await?;
         let update = Update::new(key(run_id))
             .if_exists()
@@ -403,23 +432,15 @@ impl Store {
         }
     }
 
-    /// Long texts lie beside the run; without a run they would belong to nothing.
-    async fn check_long_text_has_owner<'a>(&self, run_id: &str, texts: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        if texts.into_iter().any(|text| stored(text).starts_with('#')) && self.run_item(run_id).await?.is_none() {
-            return Err(no_run(run_id));
-        }
-        Ok(())
-    }
-
     /// Sets a tag of a run; the tag that holds the run's name names the run.
     ///
     /// # Errors
     /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
     pub async fn set_run_tag(&self, run_id: &str, name: &str, value: &str) -> Result<()> {
-        self.check_long_text_has_owner(run_id, [value]).await?;
+        self.active_run_item(run_id).await?;
         self.keep_texts(&partition(run_id), [&value.to_owned()]).await?;
         let update = with_tag(Update::new(key(run_id)), name, value)?;
-        self.update_active(run_id, update).await.map(drop)
+        self.update_checked(run_id, update).await.map(drop)
     }
 
     /// Removes a tag of a run.
@@ -428,6 +449,7 @@ impl Store {
     /// `NotFound` when there is no such run or tag; `BadRequest` when the run is deleted; `Internal` when DynamoDB does
     /// not answer.
     pub async fn delete_run_tag(&self, run_id: &str, name: &str) -> Result<()> {
+        self.active_run_item(run_id).await?;
         let update = Update::new(key(run_id))
             .if_exists()
             .if_compares("lifecycle_stage", "=", &LifecycleStage::Active)?
@@ -457,11 +479,11 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
     pub async fn log_model_inputs(&self, run_id: &str, models: &[String]) -> Result<()> {
-        let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
+        let item = self.active_run_item(run_id).await?;
         let known: HashSet<&String> = item.model_inputs.iter().collect();
         let new: Vec<&String> = models.iter().filter(|model| !known.contains(model)).collect();
         let update = Update::new(key(run_id)).append("model_inputs", &new)?;
-        self.update_active(run_id, update).await.map(drop)
+        self.update_checked(run_id, update).await.map(drop)
     }
 
     /// Marks a run as one that used datasets; returns its experiment.
@@ -475,8 +497,7 @@ impl Store {
     /// `NotFound` when there is no such run; `BadRequest` when it is deleted; `Internal` when DynamoDB does not answer.
     pub async fn record_logged_model(&self, run_id: &str, model: &serde_json::Value) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
-            check_is_active(&item)?;
+            let item = self.active_run_item(run_id).await?;
             let before = item.tags.get(LOGGED_MODELS_TAG).cloned();
             let texts = self.with_texts(item).await?.tags;
             let history = texts.get(LOGGED_MODELS_TAG).and_then(|text| serde_json::from_str::<Vec<serde_json::Value>>(text).ok());
@@ -503,8 +524,7 @@ impl Store {
     /// `NotFound` when there is no such run; `BadRequest` when the run is deleted or a param has another value;
     /// `Unavailable` when other writers keep getting in between; `Internal` when DynamoDB does not answer.
     pub async fn log_batch(&self, run_id: &str, batch: Batch) -> Result<()> {
-        let item = self.run_item(run_id).await?.ok_or_else(|| no_run(run_id))?;
-        check_is_active(&item)?;
+        let item = self.active_run_item(run_id).await?;
         self.keep_texts(&partition(run_id), batch.params.values().chain(batch.tags.values())).await?;
         if differ(&item, &batch.params) {
             return Err(self.changed_params(item, &batch.params).await?);
@@ -606,7 +626,7 @@ impl Store {
             for (name, value) in entries {
                 update = with_tag(update, name, value)?;
             }
-            self.update_active(run_id, update).await?;
+            self.update_checked(run_id, update).await?;
         }
         Ok(())
     }

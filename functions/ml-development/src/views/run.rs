@@ -1,5 +1,6 @@
 //! A run as this API shows it: a view of the run that MLflow's API shows under the same id.
 
+use futures::future::try_join_all;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::domain::development::choices::{RecipeRunStatus, RunType};
@@ -54,20 +55,31 @@ pub struct RunView {
     pub job_id: Option<String>,
 }
 
-/// How much of a list's response a run takes, in bytes: about, and rather more than less.
-pub fn bytes(run: &RecipeRun, tracked: Option<&Run>) -> u64 {
-    const OF_A_VALUE: usize = 32;
-    let written: u64 = [&run.metrics, &run.artifacts].into_iter().flatten().map(documents::Document::bytes).sum();
-    let logged: usize = tracked.map_or(0, |tracked| tracked.metrics.keys().map(|name| name.len() + OF_A_VALUE).sum());
-    written + logged as u64 + 1024
-}
-
 impl RunView {
+    /// How much of a list's response it takes, in bytes: about.
+    pub fn bytes(&self) -> u64 {
+        const OF_THE_REST: usize = 1024;
+        (self.metrics_json.to_string().len() + self.artifacts_json.to_string().len() + OF_THE_REST) as u64
+    }
+
+    /// Runs as lists show them, without their logs.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB or S3 does not answer.
+    pub async fn all(platform: &Platform, runs: Vec<RecipeRun>) -> Result<Vec<Self>> {
+        let tracked = platform.store()?.runs_by_id(runs.iter().map(|run| run.id.clone()).collect()).await?;
+        let views = runs.into_iter().map(|run| {
+            let tracked = tracked.get(&run.id);
+            RunView::listed(platform, run, tracked)
+        });
+        try_join_all(views).await
+    }
+
     /// A run as lists show it, without its log.
     ///
     /// # Errors
     /// `Internal` when S3 does not answer.
-    pub async fn listed(platform: &Platform, run: RecipeRun, tracked: Option<&Run>) -> Result<Self> {
+    async fn listed(platform: &Platform, run: RecipeRun, tracked: Option<&Run>) -> Result<Self> {
         let by_hand = documents::read_optional(platform, run.metrics.as_ref()).await?;
         let metrics = tracked.map(metrics_of).unwrap_or_default();
         let mut artifacts = Map::new();

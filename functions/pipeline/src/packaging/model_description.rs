@@ -2,76 +2,21 @@
 
 use std::path::Path;
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
-use serde_json::{Map, Value};
-use shared::model_files::FLAVOR;
+pub use shared::model_files::ModelDescription;
 use shared::{Error, Result};
 
 const LARGEST_DESCRIPTION: u64 = 4 * 1024 * 1024;
-const DEEPEST: usize = 64;
 
-/// An `MLmodel` file as JSON.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelDescription {
-    /// Its `flavors`.
-    pub flavors: Value,
-    /// The version of MLflow that logged the model.
-    pub mlflow_version: Option<String>,
-}
-
-impl ModelDescription {
-    /// Reads `MLmodel` in a model's folder.
-    ///
-    /// # Errors
-    /// `BadRequest` when it is missing or cannot be understood.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("MLmodel");
-        let unusable = |problem: String| Error::bad_request(format!("the model's MLmodel file cannot be used: {problem}"));
-        let size = std::fs::metadata(&path).map_err(|error| unusable(error.to_string()))?.len();
-        if size > LARGEST_DESCRIPTION {
-            return Err(unusable(format!("it has {size} bytes")));
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
-        let documents = Yaml::load_from_str(&text).map_err(|error| unusable(error.to_string()))?;
-        let description = documents.first().map_or(Value::Null, |document| json(document, 0));
-        if !description["flavors"].is_object() {
-            return Err(unusable("it names no flavors".to_owned()));
-        }
-        Ok(Self { flavors: description["flavors"].clone(), mlflow_version: description["mlflow_version"].as_str().map(str::to_owned) })
+/// Reads `MLmodel` in a model's folder.
+///
+/// # Errors
+/// `BadRequest` when it is missing or cannot be understood.
+pub fn read(folder: &Path) -> Result<ModelDescription> {
+    let path = folder.join("MLmodel");
+    let unusable = |problem: String| Error::bad_request(format!("the model's MLmodel file cannot be used: {problem}"));
+    let size = std::fs::metadata(&path).map_err(|error| unusable(error.to_string()))?.len();
+    if size > LARGEST_DESCRIPTION {
+        return Err(unusable(format!("it has {size} bytes")));
     }
-
-    /// The class of the model, without its module, where its flavor tells it.
-    pub fn model_type(&self) -> Option<String> {
-        let flavors = self.flavors.as_object()?;
-        let class = flavors.values().find_map(|flavor| flavor["model_class"].as_str())?;
-        class.rsplit('.').next().map(str::to_owned)
-    }
-
-    /// The framework in a word: the one that a model file's flavor names, else the flavor that is not `python_function`.
-    pub fn framework(&self) -> String {
-        if let Some(framework) = self.flavors[FLAVOR]["framework"].as_str() {
-            return framework.to_owned();
-        }
-        let flavors = self.flavors.as_object();
-        let named = flavors.and_then(|flavors| flavors.keys().find(|name| *name != "python_function"));
-        named.map_or_else(|| "python_function".to_owned(), Clone::clone)
-    }
-}
-
-fn json(node: &Yaml<'_>, depth: usize) -> Value {
-    if depth > DEEPEST {
-        return Value::Null;
-    }
-    match node {
-        Yaml::Value(Scalar::Boolean(value)) => Value::Bool(*value),
-        Yaml::Value(Scalar::Integer(value)) => Value::from(*value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => Value::from(value.into_inner()),
-        Yaml::Value(Scalar::String(value)) => Value::String(value.to_string()),
-        Yaml::Sequence(items) => items.iter().map(|item| json(item, depth + 1)).collect(),
-        Yaml::Mapping(entries) => {
-            let entries = entries.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), json(value, depth + 1))));
-            Value::Object(entries.collect::<Map<_, _>>())
-        }
-        _ => Value::Null,
-    }
+    ModelDescription::of_text(&std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?)
 }

@@ -16,7 +16,7 @@ use super::JobEvent;
 use crate::base_image;
 use crate::image::layer::Layer as WrittenLayer;
 use crate::image::manifest::{Image, ImageSpecification, MANIFEST_MEDIA_TYPE, NamedLayer, build};
-use crate::packaging::model_description::ModelDescription;
+use crate::packaging::model_description;
 use crate::packaging::{dependency_layer, image_error, model_files, model_layer, server_layer};
 use crate::repository::Repository;
 
@@ -45,7 +45,7 @@ async fn plan(platform: &Platform, repository: &Repository, job: &Job, version: 
     let base = base_image::ensure(platform, repository).await?;
     let folder = work.join("model");
     let model_bytes = model_files::download(platform, version, &folder).await?;
-    let description = ModelDescription::read(&folder)?;
+    let description = model_description::read(&folder)?;
     if job.model.is_none() {
         let model = ModelMetadata {
             framework: Some(description.framework()),

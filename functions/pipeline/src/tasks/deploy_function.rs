@@ -43,6 +43,12 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Output> {
     if !store.lease_deployment(&deployment.id, &job.id).await? {
         return Ok(Output { job_id: job.id, ready: false });
     }
+    // All deployments of a project are versions of one function: one job at a time gives it code.
+    if let Some(project_id) = &deployment.project_id
+        && !store.lease_project(project_id, &job.id).await?
+    {
+        return Ok(Output { job_id: job.id, ready: false });
+    }
     // What another job made live, it did before this one held the deployment.
     let deployment = super::deployment(platform, &job).await?;
     let wanted = specification(platform, &job, &deployment)?;
@@ -50,7 +56,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Output> {
     Ok(Output { job_id: job.id, ready })
 }
 
-fn specification(platform: &Platform, job: &Job, deployment: &Deployment) -> Result<Specification> {
+pub(super) fn specification(platform: &Platform, job: &Job, deployment: &Deployment) -> Result<Specification> {
     let configuration = super::configuration(job, deployment);
     let (image_uri, model_version) = super::served(job, deployment)?;
     let digest = image_uri.rsplit_once('@').map_or("", |(_, digest)| digest).to_owned();

@@ -55,7 +55,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Trained> {
     let status = match job.kind {
         JobKind::Training => JobStatus::Completed,
         JobKind::Deployment => JobStatus::Training,
-        JobKind::Configuration => return Err(Error::broken(format!("job {} trains nothing", job.id))),
+        _ => return Err(Error::broken(format!("job {} trains nothing", job.id))),
     };
     let change = JobChange { run_id: version.run_id.clone(), model_version: Some(version.version), ..JobChange::default() };
     platform.store()?.move_job(&job.id, status, change).await?;
@@ -88,15 +88,13 @@ async fn version(platform: &Platform, job: &Job) -> Result<ModelVersion> {
 fn new_version(job: &Job, location: ModelLocation) -> NewModelVersion {
     NewModelVersion {
         model_name: job.model_name.clone(),
-        description: None,
         tags: job.tags.clone(),
         run_id: location.run_id,
-        run_link: None,
         source: location.source,
         artifact_path: Some(location.artifact_path),
         job_id: Some(job.id.clone()),
         model_id: location.model_id,
-        location: None,
+        ..NewModelVersion::default()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Moves the traffic to the version that was verified.
 
-use shared::domain::deployment::{Deployment, ModelMetadata};
+use shared::domain::deployment::{Deployment, ModelMetadata, ServingStage};
 use shared::domain::job::{Job, JobKind, JobStatus};
 use shared::store::deployments::Live;
 use shared::store::jobs::JobChange;
-use shared::{Error, Platform, Result};
+use shared::{Error, Platform, Result, projects};
 
 use super::JobEvent;
 
@@ -28,8 +28,11 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     let (image_uri, model_version) = super::served(&job, &deployment)?;
     let functions = platform.model_functions();
     let configuration = super::configuration(&job, &deployment);
-    functions.move_traffic(&deployment.function_name, &version).await?;
-    functions.set_instances(&deployment.function_name, configuration.min_instances, configuration.max_instances).await?;
+    // A deployment of a project's takes no traffic but what is sent to its own version, until it is promoted.
+    if deployment.project_id.is_none() {
+        functions.move_traffic(&deployment.function_name, &version).await?;
+        functions.set_instances(&deployment.function_name, configuration.min_instances, configuration.max_instances).await?;
+    }
     let url = match deployment.public {
         true => Some(functions.public_url(&deployment.function_name).await?),
         false => None,
@@ -43,10 +46,19 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
         changes: job.changes.clone(),
         ..Live::new(url.clone(), model_version, version, image_uri)
     };
-    store.set_live(&deployment.id, &job.id, &live).await?;
+    let deployment = store.set_live(&deployment.id, &job.id, &live).await?;
+    if deployment.goes_to_production {
+        promote(platform, &deployment).await?;
+    }
     store.move_job(&job.id, JobStatus::Deployed, JobChange { deployment_url: url, ..JobChange::default() }).await?;
     store.release_deployment(&deployment.id, &job.id).await?;
     Ok(event)
+}
+
+/// Brings a deployment to production that was made to go there. One that was deactivated meanwhile stays so.
+async fn promote(platform: &Platform, deployment: &Deployment) -> Result<()> {
+    let percent = deployment.traffic_percent.unwrap_or(100);
+    projects::routing::promote(platform, deployment.project(), &deployment.id, percent, &[ServingStage::Staging]).await.map(drop)
 }
 
 /// What is known of the model of a job that says nothing of it: what was known, where the job brings no other model.

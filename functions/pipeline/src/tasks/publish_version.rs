@@ -23,9 +23,20 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Output> {
     let version = match job.function_version {
         Some(version) => version,
         None => {
+            // Where this job was held up for very long, another deployment of the project may have given the function its code.
+            if let Some(project_id) = &deployment.project_id {
+                let converged = store.lease_project(project_id, &job.id).await?
+                    && functions.converge(&super::deploy_function::specification(platform, &job, &deployment)?).await?;
+                if !converged {
+                    return Ok(Output { job_id: job.id, ready: false });
+                }
+            }
             let version = functions.publish(&deployment.function_name).await?;
             let change = JobChange { function_version: Some(version.clone()), ..JobChange::default() };
             store.move_job(&job.id, JobStatus::Deploying, change).await?;
+            if let Some(project_id) = &deployment.project_id {
+                store.release_project(project_id, &job.id).await?;
+            }
             version
         }
     };

@@ -63,6 +63,9 @@ pub async fn fail(platform: &Platform, job: &Job, reason: String) -> Result<()> 
     store.follow_job(&ended).await?;
     if let Some(deployment_id) = &job.deployment_id {
         store.release_deployment(deployment_id, &job.id).await?;
+        if let Some(project_id) = store.deployment(deployment_id).await?.and_then(|deployment| deployment.project_id) {
+            store.release_project(&project_id, &job.id).await?;
+        }
         shared::jobs::failed_to_deploy(platform, &ended).await?;
     }
     Ok(())

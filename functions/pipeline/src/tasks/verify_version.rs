@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_version_that_is_still_loading_is_asked_again_and_a_broken_one_is_not() {
-        let answer = |status, body| expect_ok("its health check", &ModelResponse { status, body });
+        let answer = |status, body| expect_ok("its health check", &ModelResponse { status, body, ..ModelResponse::default() });
         assert!(answer(200, json!({ "status": "healthy" })).is_ok());
         let loading = answer(503, json!({ "status": "loading", "detail": "The model is still being loaded." })).unwrap_err();
         assert_eq!(loading.kind(), ErrorKind::Unavailable);

@@ -26,7 +26,7 @@ pub fn require_training(job: &Job) -> Result<()> {
     let trains = match job.kind {
         JobKind::Training => Some(JobStatus::Running),
         JobKind::Deployment => Some(JobStatus::Training),
-        JobKind::Configuration => None,
+        _ => None,
     };
     if Some(job.status) == trains {
         return Ok(());

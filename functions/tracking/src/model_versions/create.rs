@@ -40,6 +40,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         location: source.location,
         job_id: None,
         model_id: source.model_id,
+        ..NewModelVersion::default()
     };
     let version = store.create_model_version(new).await?;
     store.record_model_version(&version).await?;

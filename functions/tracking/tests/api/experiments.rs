@@ -99,12 +99,14 @@ async fn runs_found(server: &Server, experiment: &str, view: &str) -> Vec<String
 async fn the_runs_of_a_deleted_experiment_are_deleted_and_come_back_with_it() {
     let server = Server::start().await;
     let id = server.post("experiments/create", json!({ "name": "e" })).await["experiment_id"].as_str().unwrap().to_owned();
+    let mut newest = String::new();
     for at in [1, 2] {
         let run = server.post("runs/create", json!({ "experiment_id": id, "start_time": at })).await["run"]["info"]["run_id"].clone();
         server.post("runs/log-metric", json!({ "run_id": run, "key": "n", "value": at, "timestamp": 1 })).await;
         if at == 1 {
             server.post("runs/delete", json!({ "run_id": run })).await;
         }
+        newest = run.as_str().unwrap().to_owned();
     }
     assert_eq!(runs_found(&server, &id, "ACTIVE_ONLY").await, ["2:active"]);
     assert_eq!(runs_found(&server, &id, "DELETED_ONLY").await, ["1:deleted"]);
@@ -112,6 +114,20 @@ async fn the_runs_of_a_deleted_experiment_are_deleted_and_come_back_with_it() {
     assert_eq!(runs_found(&server, &id, "ACTIVE_ONLY").await, [""; 0]);
     assert_eq!(runs_found(&server, &id, "DELETED_ONLY").await, ["1:deleted", "2:deleted"]);
     assert_eq!(runs_found(&server, &id, "ALL").await, ["1:deleted", "2:deleted"]);
+    let got = server.get(&format!("runs/get?run_id={newest}")).await;
+    assert_eq!(got["run"]["info"]["lifecycle_stage"], "deleted", "{got}");
+    for (route, message) in [
+        ("runs/log-metric", json!({ "run_id": newest, "key": "n", "value": 3, "timestamp": 3 })),
+        ("runs/log-parameter", json!({ "run_id": newest, "key": "p", "value": "1" })),
+        ("runs/set-tag", json!({ "run_id": newest, "key": "t", "value": "1" })),
+        ("runs/delete-tag", json!({ "run_id": newest, "key": "t" })),
+        ("runs/update", json!({ "run_id": newest, "status": "FINISHED" })),
+        ("runs/log-batch", json!({ "run_id": newest, "metrics": [{ "key": "n", "value": 3, "timestamp": 3, "step": 0 }] })),
+    ] {
+        let (status, _, text) = server.refused(Method::POST, route, Some(message)).await;
+        assert_eq!(status, 400, "{route}");
+        assert_eq!(text, format!("The run {newest} must be in the 'active' state. Current state is deleted."), "{route}");
+    }
     server.post("experiments/restore", json!({ "experiment_id": id })).await;
     assert_eq!(runs_found(&server, &id, "ACTIVE_ONLY").await, ["1:active", "2:active"]);
     assert_eq!(runs_found(&server, &id, "DELETED_ONLY").await, [""; 0]);

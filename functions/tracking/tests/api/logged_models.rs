@@ -84,3 +84,25 @@ async fn the_model_of_a_run_is_its_newest_whole_one_or_what_older_clients_left()
     assert_eq!(found.source, format!("models:/{whole}"));
     assert_eq!(found.artifact_path, format!("0/models/{whole}/artifacts"));
 }
+
+#[tokio::test]
+async fn a_page_token_of_another_search_says_what_differs() {
+    let server = Server::start().await;
+    let other = server.post("experiments/create", json!({ "name": "other" })).await["experiment_id"].clone();
+    for name in ["a", "b"] {
+        server.post("logged-models", json!({ "experiment_id": "0", "name": name })).await;
+    }
+    let first = json!({ "experiment_ids": ["0"], "max_results": 1 });
+    let token = server.post("logged-models/search", first.clone()).await["next_page_token"].clone();
+    for (field, value, message) in [
+        ("experiment_ids", json!([other]), "Experiment IDs in the page token do not match the requested experiment IDs."),
+        ("filter", json!("name = 'a'"), "Filter string in the page token does not match the requested filter string."),
+        ("order_by", json!([{ "field_name": "name" }]), "Order by in the page token does not match the requested order by."),
+    ] {
+        let mut search = first.clone();
+        search["page_token"] = token.clone();
+        search[field] = value;
+        let refused = server.refused(Method::POST, "logged-models/search", Some(search)).await;
+        assert_eq!(refused, (400, "INVALID_PARAMETER_VALUE".to_owned(), message.to_owned()));
+    }
+}

@@ -23,7 +23,7 @@ pub use routes::{Routes, route_shape};
 use crate::console::{Console, RequestLine};
 use crate::http_server::{Body, BodyError, json_response, read_public_body};
 use crate::lambda::{Lambda, Qualified, REQUEST_LIMIT};
-use crate::template::{Cors, HttpApi, Template};
+use crate::template::{Cors, Template};
 use event::EventContext;
 
 /// The longest body that an HTTP API takes: 10 MB.
@@ -50,7 +50,7 @@ impl Gateway {
                 routes.add(&route.method, &route.path, &function.name, route.timeout)?;
             }
         }
-        let cors = template.api.as_ref().and_then(|HttpApi { cors }| cors.clone());
+        let cors = template.api.as_ref().and_then(|api| api.cors.clone());
         let described = template.functions.iter().filter(|function| !function.routes.is_empty() && !function.description.is_empty());
         let descriptions = described.map(|function| (function.name.clone(), function.description.clone())).collect();
         Ok(Self { routes, descriptions, cors, callers, lambda, console })

@@ -216,6 +216,16 @@ pub(super) fn expect(properties: &Properties, name: &str, allowed: &[&str], defa
     Err(Refusal::new(line, format!("{name} {value} cannot be honoured on the laptop; it has {}", allowed.join(", "))))
 }
 
+/// A method of a route in capitals; `ANY` for all of them.
+pub(super) fn read_method(method: &str, line: usize) -> Result<String, Refusal> {
+    let method = method.to_uppercase();
+    match method.as_str() {
+        "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS" | "ANY" => Ok(method),
+        "X-AMAZON-APIGATEWAY-ANY-METHOD" => Ok("ANY".to_owned()),
+        _ => Err(Refusal::new(line, format!("{method} is not a method of an HTTP API"))),
+    }
+}
+
 fn read_route(properties: Properties, context: &Context) -> Result<Route, Refusal> {
     let line = properties.line();
     if let Some(api) = properties.text("ApiId")? {
@@ -231,17 +241,12 @@ fn read_route(properties: Properties, context: &Context) -> Result<Route, Refusa
         inner.finish()?;
     }
     let timeout = properties.number("TimeoutInMillis", 50, 30_000)?.map(Duration::from_millis);
-    let method = properties.text("Method")?.unwrap_or_else(|| "ANY".into()).to_uppercase();
+    let method = read_method(&properties.text("Method")?.unwrap_or_else(|| "ANY".into()), line)?;
     let path = properties.text("Path")?.unwrap_or_else(|| "$default".into());
-    let known_method = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD"];
-    if !known_method.contains(&method.as_str()) {
-        return Err(Refusal::new(line, format!("{method} is not a method of an HTTP API")));
-    }
     if path != "$default" && !path.starts_with('/') {
         return Err(Refusal::new(line, format!("the path {path} must start with a slash")));
     }
     properties.finish()?;
-    let method = if method.starts_with("X-") { "ANY".to_owned() } else { method };
     let timeout = timeout.unwrap_or(context.integration_timeout).min(context.integration_timeout);
     Ok(Route { method, path, timeout, line })
 }

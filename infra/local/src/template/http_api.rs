@@ -1,13 +1,18 @@
 //! `AWS::Serverless::HttpApi`: the front of the template's routes.
 
+use std::time::Duration;
+
 use super::error::Refusal;
-use super::function::expect;
-use super::node::{Data, Node};
+use super::function::{Route, expect, read_method};
+use super::node::{Data, Key, Node};
 use super::properties::Properties;
 
 /// The HTTP API of the template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpApi {
+    /// The routes of its definition, each with the name of the function that answers it. Functions may bring more, by their
+    /// own events.
+    pub routes: Vec<(Route, String)>,
     /// What pages of other origins may do, if anything.
     pub cors: Option<Cors>,
 }
@@ -30,8 +35,8 @@ pub struct Cors {
 }
 
 impl HttpApi {
-    /// Reads the API from its resolved properties.
-    pub fn read(properties: Properties) -> Result<Self, Refusal> {
+    /// Reads the API from its resolved properties; `integration_timeout` bounds each route.
+    pub fn read(properties: Properties, integration_timeout: Duration) -> Result<Self, Refusal> {
         properties.accept(&[
             "Name",
             "Description",
@@ -69,7 +74,64 @@ impl HttpApi {
                 None => return Err(Refusal::new(node.line, "CorsConfiguration must be a mapping, an origin or true")),
             },
         };
+        let routes = match properties.inner("DefinitionBody")? {
+            None => Vec::new(),
+            Some(definition) => read_definition(definition, integration_timeout)?,
+        };
         properties.finish()?;
-        Ok(Self { cors })
+        Ok(Self { routes, cors })
     }
+}
+
+/// The routes of an OpenAPI definition: paths, their methods, and of each the integration.
+fn read_definition(definition: Properties, integration_timeout: Duration) -> Result<Vec<(Route, String)>, Refusal> {
+    definition.accept(&["info"]);
+    expect(&definition, "openapi", &["3.0.1"], "")?;
+    let mut routes = Vec::new();
+    for (path, methods) in entries(definition.node("paths"), "paths")? {
+        if path.name != "$default" && !path.name.starts_with('/') {
+            return Err(Refusal::new(path.line, format!("the path {} must start with a slash", path.name)));
+        }
+        for (method, operation) in entries(Some(methods), &path.name)? {
+            let owner = format!("{} {}", method.name, path.name);
+            let operation = Properties::new(Some(operation), owner.clone(), method.line)?;
+            let integration = operation
+                .inner("x-amazon-apigateway-integration")?
+                .ok_or_else(|| Refusal::new(method.line, format!("{owner} has no x-amazon-apigateway-integration")))?;
+            integration.accept(&["credentials"]);
+            expect(&integration, "type", &["aws_proxy"], "")?;
+            expect(&integration, "httpMethod", &["POST"], "")?;
+            expect(&integration, "payloadFormatVersion", &["2.0"], "")?;
+            let timeout = integration.number("timeoutInMillis", 50, 30_000)?.map(Duration::from_millis);
+            let function = function_of(&integration.required_text("uri")?).ok_or_else(|| {
+                Refusal::new(method.line, format!("the uri of {owner} is not …/functions/<a function's ARN>/invocations"))
+            })?;
+            integration.finish()?;
+            operation.finish()?;
+            let route = Route {
+                method: read_method(&method.name, method.line)?,
+                path: path.name.clone(),
+                timeout: timeout.unwrap_or(integration_timeout).min(integration_timeout),
+                line: method.line,
+            };
+            routes.push((route, function));
+        }
+    }
+    definition.finish()?;
+    Ok(routes)
+}
+
+fn entries<'a>(node: Option<&'a Node>, name: &str) -> Result<&'a [(Key, Node)], Refusal> {
+    match node {
+        Some(Node { data: Data::Mapping(entries), .. }) => Ok(entries),
+        Some(node) => Err(Refusal::new(node.line, format!("{name} must be a mapping"))),
+        None => Ok(&[]),
+    }
+}
+
+/// The function's name in the address at which API Gateway calls it.
+fn function_of(uri: &str) -> Option<String> {
+    let (_, arn) = uri.split_once(":lambda:path/2015-03-31/functions/")?;
+    let (_, name) = arn.strip_suffix("/invocations")?.split_once(":function:")?;
+    (!name.is_empty() && !name.contains([':', '/'])).then(|| name.to_owned())
 }

@@ -135,7 +135,7 @@ fn read(
         let arn = |resolver: &Resolver| resolver.identities.arn(resolver, &key.name, declared, 0);
         match kind {
             ResourceKind::Function => template.functions.push(Function::read(&key.name, name, reader, &context)?),
-            ResourceKind::HttpApi => template.api = Some(HttpApi::read(reader)?),
+            ResourceKind::HttpApi => template.api = Some(HttpApi::read(reader, integration_timeout)?),
             ResourceKind::LayerVersion => template.layers.push(Layer::read(arn(&resolver)?, reader, project)?),
             ResourceKind::StateMachine => {
                 let arn = arn(&resolver)?;
@@ -155,9 +155,20 @@ fn read(
             ResourceKind::Permission | ResourceKind::Policy | ResourceKind::Role | ResourceKind::BucketPolicy | ResourceKind::Alarm => {}
         }
     }
+    bind_routes(&mut template)?;
     template.outputs = read_outputs(root.get("Outputs"), &resolver)?;
     check_unique(&template)?;
     Ok(template)
+}
+
+/// Gives the routes of the API's definition to the functions that answer them.
+fn bind_routes(template: &mut Template) -> Result<(), Refusal> {
+    for (route, name) in template.api.iter().flat_map(|api| &api.routes) {
+        let function = template.functions.iter_mut().find(|function| function.name == *name);
+        let function = function.ok_or_else(|| Refusal::new(route.line, format!("{name} is not a function of this template")))?;
+        function.routes.push(route.clone());
+    }
+    Ok(())
 }
 
 fn check_sections(root: &Node) -> Result<(), Refusal> {

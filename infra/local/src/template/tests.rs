@@ -140,3 +140,39 @@ fn the_same_route_twice_is_refused() {
     );
     assert!(read_text(&text).unwrap_err().message.contains("already"));
 }
+
+/// [`TEMPLATE`] with its route in the API's definition.
+fn with_definition(integration: &str) -> String {
+    let definition = format!(
+        "        AllowMethods: [GET]\n      DefinitionBody:\n        openapi: 3.0.1\n        info: {{title: demo, version: \"1\"}}\n        paths:\n          \
+         \"/items/{{id}}\":\n            get: {{x-amazon-apigateway-integration: {integration}}}\n"
+    );
+    TEMPLATE.replace("        AllowMethods: [GET]\n", &definition)
+}
+
+const INTEGRATION: &str = "{type: aws_proxy, httpMethod: POST, payloadFormatVersion: \"2.0\", credentials: !GetAtt HealthRole.Arn, uri: !Sub \
+                           \"arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Health.Arn}/invocations\"}";
+
+#[test]
+fn routes_of_the_apis_definition_are_the_functions_that_they_name() {
+    let template = read_text(&with_definition(INTEGRATION)).unwrap();
+    let routes: Vec<_> = template.functions[0].routes.iter().map(|route| (route.method.as_str(), route.path.as_str())).collect();
+    assert_eq!(routes, [("GET", "/health"), ("GET", "/items/{id}")]);
+}
+
+#[test]
+fn a_definition_that_cannot_be_honoured_is_refused_with_its_line() {
+    for (from, to, expected) in [
+        ("aws_proxy", "http_proxy", "type"),
+        ("\"2.0\"", "\"1.0\"", "payloadFormatVersion"),
+        ("/invocations", "", "is not …/functions/"),
+        ("credentials:", "tlsConfig: {}, credentials:", "tlsConfig"),
+    ] {
+        let text = with_definition(&INTEGRATION.replace(from, to));
+        let refusal = read_text(&text).unwrap_err();
+        assert!(refusal.message.contains(expected), "{}", refusal.message);
+        assert!(text.lines().nth(refusal.line - 1).unwrap().contains("x-amazon-apigateway-integration"), "{}", refusal.message);
+    }
+    let elsewhere = with_definition(&INTEGRATION.replace("${Health.Arn}", "arn:aws:lambda:eu-west-1:000000000000:function:other"));
+    assert!(read_text(&elsewhere).unwrap_err().message.contains("other is not a function of this template"));
+}

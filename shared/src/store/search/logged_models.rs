@@ -98,8 +98,15 @@ impl Store {
     /// `BadRequest` when the token is not one of this search, or an order without an index meets too many models; `Internal`
     /// when DynamoDB does not answer.
     pub async fn search_logged_models(&self, search: &LoggedModelSearch, page_token: Option<&str>) -> Result<Page<LoggedModel>> {
-        let description = format!("{:?} {:?} {:?} {:?}", search.experiment_ids, search.clauses, search.datasets, search.orders);
-        let mut position = Position::of(page_token, &description)?;
+        let parts = [
+            ("Experiment IDs in the page token do not match the requested experiment IDs.", format!("{:?}", search.experiment_ids)),
+            (
+                "Filter string in the page token does not match the requested filter string.",
+                format!("{:?} {:?}", search.clauses, search.datasets),
+            ),
+            ("Order by in the page token does not match the requested order by.", format!("{:?}", search.orders)),
+        ];
+        let mut position = Position::of_parts(page_token, &parts)?;
         let lists = search.experiment_ids.iter().map(|id| list(id, LifecycleStage::Active));
         let queries = lists.map(|partition| Query::index(Index::First, partition).newest_first()).collect();
         let in_order = search.is_by_time();

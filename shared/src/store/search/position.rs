@@ -29,8 +29,7 @@ pub struct Position {
 impl Position {
     /// The beginning of a search; `description` tells it from every other one.
     pub fn start(description: &str) -> Self {
-        let search = hex::encode(&Sha256::digest(description)[..8]);
-        Self { part: 0, after: String::new(), offset: 0, search }
+        Self { part: 0, after: String::new(), offset: 0, search: digest(description) }
     }
 
     /// Where a token leads: to the beginning when there is none.
@@ -39,15 +38,36 @@ impl Position {
     /// `BadRequest` when the token is not one of this search.
     pub fn of(token: Option<&str>, description: &str) -> Result<Self> {
         let start = Self::start(description);
-        let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(start) };
-        let invalid = || Error::bad_request("Invalid page token: it is not one that this search returned.");
+        let Some(position) = Self::read(token)? else { return Ok(start) };
+        if position.search == start.search { Ok(position) } else { Err(invalid()) }
+    }
+
+    /// Where a token leads in a search that tells what differs: each of `parts` is what to say where it is another
+    /// one, and what the caller gave.
+    ///
+    /// # Errors
+    /// `BadRequest` when the token is not one of this search; it says so of the first part that is another one.
+    pub fn of_parts(token: Option<&str>, parts: &[(&str, String)]) -> Result<Self> {
+        let digests: Vec<String> = parts.iter().map(|(_, description)| digest(description)).collect();
+        let Some(position) = Self::read(token)? else { return Ok(Self { search: digests.join("."), ..Self::start("") }) };
+        let held: Vec<&str> = position.search.split('.').collect();
+        if held.len() != digests.len() {
+            return Err(invalid());
+        }
+        match parts.iter().zip(held.iter().zip(&digests)).find(|(_, (held, asked))| *held != asked) {
+            None => Ok(position),
+            Some(((differs, _), _)) => Err(Error::bad_request(*differs)),
+        }
+    }
+
+    fn read(token: Option<&str>) -> Result<Option<Self>> {
+        let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
         if token.len() > 4096 {
             return Err(invalid());
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| Error::bad_request("Invalid page token, could not base64-decode"))?;
         let position: Self = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
-        let is_ours = position.search == start.search && position.part < 16 && position.after.len() <= LONGEST_KEY;
-        if is_ours { Ok(position) } else { Err(invalid()) }
+        if position.part < 16 && position.after.len() <= LONGEST_KEY { Ok(Some(position)) } else { Err(invalid()) }
     }
 
     /// The token that leads here.
@@ -59,6 +79,14 @@ impl Position {
     pub fn after(&self) -> Option<&str> {
         (!self.after.is_empty()).then_some(self.after.as_str())
     }
+}
+
+fn digest(description: &str) -> String {
+    hex::encode(&Sha256::digest(description)[..8])
+}
+
+fn invalid() -> Error {
+    Error::bad_request("Invalid page token: it is not one that this search returned.")
 }
 
 #[cfg(test)]

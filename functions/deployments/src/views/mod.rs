@@ -1,0 +1,6 @@
+//! What several routes show.
+
+pub mod deployment;
+pub mod model;
+pub mod problem;
+pub mod project;
