@@ -82,6 +82,7 @@ impl Baseline {
                 versions: 1,
                 references: 0,
                 revision: 0,
+                made_by: None,
                 built_in: true,
                 created_at: now,
                 updated_at: now,

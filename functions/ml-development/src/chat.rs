@@ -10,6 +10,7 @@ use serde_json::Value;
 use shared::config;
 use shared::http::fields::Fields;
 use shared::http::response;
+use shared::identity::Caller;
 use shared::{Platform, Request, Response, Result};
 use utoipa::ToSchema;
 
@@ -67,17 +68,17 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     };
     let context = Context::of(context.as_ref().and_then(Value::as_object).unwrap_or(&serde_json::Map::new()), recipe_id.as_deref());
     let reply = match platform.config.optional(config::CHAT_MODEL) {
-        Some(model_id) => with_model::answer(platform, model_id, &message, &context).await?,
-        None => built_in(platform, &message, context).await?,
+        Some(model_id) => with_model::answer(platform, &request.caller, model_id, &message, &context).await?,
+        None => built_in(platform, &request.caller, &message, context).await?,
     };
     response::ok(&reply)
 }
 
-async fn built_in(platform: &Platform, message: &str, context: Context) -> Result<Reply> {
+async fn built_in(platform: &Platform, caller: &Caller, message: &str, context: Context) -> Result<Reply> {
     let mut facts = facts::lists(platform).await?;
     let question = understand(message, context, &facts);
-    facts::add_named(platform, &question, &mut facts).await?;
-    facts::add_details(platform, &question, &details(&question, &facts), &mut facts).await?;
+    facts::add_named(platform, caller, &question, &mut facts).await?;
+    facts::add_details(platform, caller, &question, &details(&question, &facts), &mut facts).await?;
     Ok(answer(&question, &facts))
 }
 

@@ -4,7 +4,7 @@ use shared::domain::development::recipe::{MODEL_PREFIX, RECIPE_PREFIX, RUN_PREFI
 use shared::domain::development::recipe_run::RecipeRun;
 use shared::domain::registered_model::{Development, RegisteredModel};
 use shared::http::fields::Fields;
-use shared::{Error, Platform, Request, Result};
+use shared::{Error, ErrorKind, Platform, Request, Result};
 
 use crate::baselines;
 
@@ -32,6 +32,18 @@ pub async fn recipe(platform: &Platform, id: &str) -> Result<Recipe> {
 /// As [`recipe`].
 pub async fn recipe_of_path(platform: &Platform, request: &Request) -> Result<Recipe> {
     recipe(platform, request.path_parameter("recipe_id")?).await
+}
+
+/// The recipe of the path, which the caller may change.
+///
+/// # Errors
+/// As [`recipe`]; `Forbidden` when another user made it.
+pub async fn own_recipe_of_path(platform: &Platform, request: &Request) -> Result<Recipe> {
+    let recipe = recipe_of_path(platform, request).await?;
+    if request.caller.may_use(recipe.made_by.as_deref()) {
+        return Ok(recipe);
+    }
+    Err(Error::new(ErrorKind::Forbidden, "This recipe was made by another user; clone it"))
 }
 
 /// A recipe's version of an id.

@@ -4,7 +4,8 @@
 use http::Method;
 use serde_json::{Value, json};
 use shared::Request;
-use testing::{TestPlatform, request, with_json};
+use shared::identity::accounts::{self, Registration};
+use testing::{TestPlatform, request, with_header, with_json};
 
 /// Where this API lies.
 pub const BASE: &str = "/api/ml-development";
@@ -55,4 +56,17 @@ pub async fn model(test: &TestPlatform, name: &str, recipe: &(String, String)) -
     let (status, made) = post(test, "/models", &body).await;
     assert_eq!(status, 201, "{made}");
     id(&made, "id")
+}
+
+/// A user of that name; gives the token.
+pub async fn user(test: &TestPlatform, username: &str) -> String {
+    let email = format!("{username}@example.com");
+    let registration = Registration { email: &email, username, password: "secure-password", full_name: None };
+    accounts::register(&test.platform, registration).await.unwrap().access_token
+}
+
+/// A request of a user.
+pub async fn send_as(test: &TestPlatform, token: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    let request = with_json(request(method, &format!("{BASE}{path}")), body);
+    send(test, with_header(request, "authorization", &format!("Bearer {token}"))).await
 }

@@ -78,6 +78,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
             versions: 1,
             references: 0,
             revision: 0,
+            made_by: request.caller.user_id().map(str::to_owned),
             built_in: false,
             created_at: now,
             updated_at: now,

@@ -34,13 +34,14 @@ pub struct Deleted {
     responses(
         (status = 200, description = "It is gone", body = Deleted),
         (status = 400, description = "Others point at it, or it comes with the platform", body = Problem),
+        (status = 403, description = "Another user made it", body = Problem),
         (status = 404, description = "No such recipe", body = Problem),
     )
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     for _ in 0..ATTEMPTS {
-        let recipe = find::recipe_of_path(platform, &request).await?;
+        let recipe = find::own_recipe_of_path(platform, &request).await?;
         if recipe.built_in {
             return Err(Error::bad_request("This recipe comes with the platform and stays"));
         }

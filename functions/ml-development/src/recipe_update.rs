@@ -39,6 +39,7 @@ pub struct RecipeChange {
     responses(
         (status = 200, description = "The recipe as it is now", body = RecipeView),
         (status = 400, description = "It is approved, the name is taken, or a value is none of its set", body = Problem),
+        (status = 403, description = "Another user made it", body = Problem),
         (status = 404, description = "No such recipe", body = Problem),
         (status = 422, description = "Fields are not as they must be", body = ValidationProblem),
     )
@@ -48,7 +49,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let (name, status, tags) = (rules::recipe_name(&mut fields, false), fields.choice("status"), rules::tags(&mut fields));
     fields.finish()?;
     for _ in 0..ATTEMPTS {
-        let old = find::recipe_of_path(platform, &request).await?;
+        let old = find::own_recipe_of_path(platform, &request).await?;
         let new = Recipe {
             name: name.clone().unwrap_or_else(|| old.name.clone()),
             status: status.unwrap_or(old.status),

@@ -73,7 +73,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     };
     check(&request, &recipe, model.as_ref())?;
     let run = Asked { request: &request, recipe, version, model, run_type }.begin(platform).await?;
-    response::json(StatusCode::CREATED, &RunView::of(platform, run).await?)
+    response::json(StatusCode::CREATED, &RunView::of(platform, &request.caller, run).await?)
 }
 
 fn check(request: &Request, recipe: &Recipe, model: Option<&(RegisteredModel, Development)>) -> Result<()> {
@@ -129,6 +129,7 @@ impl Asked<'_> {
             run_type: self.run_type,
             status: RecipeRunStatus::Queued,
             job_id: job.as_ref().map(|job| job.id.clone()),
+            made_by: self.request.caller.user_id().map(str::to_owned),
             ended_by_hand: false,
             metrics: None,
             artifacts: None,
@@ -155,7 +156,12 @@ impl Asked<'_> {
             timeout: manifest.timeout_seconds(),
             ..SubmittedScript::default()
         };
-        submit::recipe_run(platform, job, submitted, files, &run).await?;
+        if let Err(error) = submit::recipe_run(platform, job, submitted, files, &run).await {
+            // Nothing will ever move MLflow's run.
+            let ended = RunChange { status: Some(RunStatus::Failed), end_time: Some(Timestamp::now().milliseconds()), name: None };
+            store.update_run(&run.id, ended).await?;
+            return Err(error);
+        }
         Ok(run)
     }
 

@@ -69,6 +69,7 @@ struct Change {
     responses(
         (status = 200, description = "The run as it is now", body = RunView),
         (status = 400, description = "It cannot go to that status (the text names those it can), or it has ended", body = Problem),
+        (status = 403, description = "Another user made it", body = Problem),
         (status = 404, description = "No such run", body = Problem),
         (status = 422, description = "Fields are not as they must be", body = ValidationProblem),
     )
@@ -85,30 +86,21 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     for _ in 0..ATTEMPTS {
         let old = find::run(platform, request.path_parameter("run_id")?).await?;
-        check_owner(platform, &request, &old).await?;
+        if !request.caller.may_use(old.made_by.as_deref()) {
+            return Err(Error::new(ErrorKind::Forbidden, "This run was made by another user"));
+        }
         let new = changed(platform, &old, &change).await?;
         if new == old {
-            return response::ok(&RunView::of(platform, old).await?);
+            return response::ok(&RunView::of(platform, &request.caller, old).await?);
         }
         check_may_change(&old, &new, change.status)?;
         if !store.change_recipe_run(&old, &new).await? {
             continue;
         }
         follow(platform, &old, &new, change.metrics.as_ref()).await?;
-        return response::ok(&RunView::of(platform, new).await?);
+        return response::ok(&RunView::of(platform, &request.caller, new).await?);
     }
     Err(Error::new(ErrorKind::Unavailable, "Others change this run at this moment; try again."))
-}
-
-/// A run for somebody's model is that user's.
-async fn check_owner(platform: &Platform, request: &Request, run: &RecipeRun) -> Result<()> {
-    let Some(model_id) = &run.model_id else { return Ok(()) };
-    match platform.store()?.development_model(model_id).await? {
-        Some((_, development)) if !request.caller.may_use(development.made_by.as_deref()) => {
-            Err(Error::new(ErrorKind::Forbidden, "This run is for a model that another user registered"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The run with the change, whether it may change or not.

@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 
 use crate::find;
 use crate::views::problem::{Problem, ValidationProblem};
-use crate::views::run::{self, RunView};
+use crate::views::run::RunView;
 use crate::views::within_a_response;
 
 /// A page of runs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunList {
-    /// The runs, the newest first, without their logs. A page ends early where what was written to its runs by hand is more
-    /// than 4 MB.
+    /// The runs, the newest first, without their logs. A page ends early where its metrics and artifacts are more than
+    /// 4 MB.
     pub runs: Vec<RunView>,
     /// How many there are that the filters let through.
     #[schema(example = 42)]
@@ -56,8 +56,8 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         return response::ok(&RunList { runs: Vec::new(), total: 0 });
     }
     let (runs, total) = platform.store()?.recipe_runs(RecipeRunFilter { model_id, recipe_id, status }, window).await?;
-    let runs = within_a_response(runs, run::bytes);
-    response::ok(&RunList { runs: RunView::all(platform, runs).await?, total })
+    let runs = within_a_response(RunView::all(platform, runs).await?, RunView::bytes);
+    response::ok(&RunList { runs, total })
 }
 
 #[cfg(test)]

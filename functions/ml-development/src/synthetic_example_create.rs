@@ -52,6 +52,7 @@ pub struct SyntheticExampleRequest {
     responses(
         (status = 201, description = "The example data", body = SyntheticExampleView),
         (status = 400, description = "The recipe comes with the platform, or the body names another", body = Problem),
+        (status = 403, description = "Another user made it", body = Problem),
         (status = 404, description = "No such recipe", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 422, description = "Fields are not as they must be", body = ValidationProblem),
@@ -78,7 +79,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     };
     fields.finish()?;
     same?;
-    let recipe = find::recipe_of_path(platform, &request).await?;
+    let recipe = find::own_recipe_of_path(platform, &request).await?;
     if recipe.built_in {
         return Err(Error::bad_request("This recipe comes with the platform and never changes; clone it"));
     }

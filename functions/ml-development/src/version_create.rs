@@ -49,6 +49,7 @@ pub struct VersionRequest {
     responses(
         (status = 201, description = "The version", body = VersionView),
         (status = 400, description = "The recipe is approved, or the body names another", body = Problem),
+        (status = 403, description = "Another user made it", body = Problem),
         (status = 404, description = "No such recipe", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 422, description = "Fields are not as they must be", body = ValidationProblem),
@@ -66,7 +67,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     same?;
     let kept = documents::keep(platform, &manifest).await?;
     for _ in 0..ATTEMPTS {
-        let recipe = find::recipe_of_path(platform, &request).await?;
+        let recipe = find::own_recipe_of_path(platform, &request).await?;
         check_is_open(&recipe, recipe.status)?;
         if recipe.versions >= MOST_VERSIONS {
             return Err(Error::bad_request(format!("A recipe has at most {MOST_VERSIONS} versions; clone it and go on there")));

@@ -7,6 +7,7 @@ use futures::future::{try_join_all, try_join3};
 use serde_json::Value;
 use shared::domain::development::recipe::{self as ids, shown};
 use shared::http::fields::{Choice as _, Window};
+use shared::identity::Caller;
 use shared::store::development_models::ModelFilter;
 use shared::store::recipe_runs::RecipeRunFilter;
 use shared::store::recipes::RecipeFilter;
@@ -56,7 +57,7 @@ pub async fn lists(platform: &Platform) -> Result<Facts> {
 ///
 /// # Errors
 /// `Internal` when DynamoDB or S3 does not answer.
-pub async fn add_named(platform: &Platform, question: &Question, facts: &mut Facts) -> Result<()> {
+pub async fn add_named(platform: &Platform, caller: &Caller, question: &Question, facts: &mut Facts) -> Result<()> {
     let context = &question.context;
     let named = question.ids.iter().chain([&context.recipe_id, &context.model_id, &context.run_id].into_iter().flatten());
     for id in named.take(20) {
@@ -70,7 +71,7 @@ pub async fn add_named(platform: &Platform, question: &Question, facts: &mut Fac
             && facts.run(id).is_none()
             && let Some(found) = present(find::run(platform, id).await)?
         {
-            facts.runs.push(run(RunView::of(platform, found).await?));
+            facts.runs.push(run(RunView::of(platform, caller, found).await?));
         }
     }
     Ok(())
@@ -80,12 +81,12 @@ pub async fn add_named(platform: &Platform, question: &Question, facts: &mut Fac
 ///
 /// # Errors
 /// `Internal` when DynamoDB or S3 does not answer.
-pub async fn add_details(platform: &Platform, question: &Question, details: &Details, facts: &mut Facts) -> Result<()> {
+pub async fn add_details(platform: &Platform, caller: &Caller, question: &Question, details: &Details, facts: &mut Facts) -> Result<()> {
     if let Some(id) = &details.run
         && let Some(found) = present(find::run(platform, id).await)?
         && let Some(known) = facts.runs.iter_mut().find(|run| run.id == *id)
     {
-        *known = run(RunView::of(platform, found).await?);
+        *known = run(RunView::of(platform, caller, found).await?);
     }
     for id in &details.models {
         facts.snapshots.extend(look_ups::snapshots(platform, id, 1).await?.iter().map(snapshot));

@@ -8,6 +8,7 @@ use language_model::{LanguageModel, LookUps, Tool};
 use serde_json::{Map, Value, json};
 use shared::domain::development::recipe::{MODEL_PREFIX, RECIPE_PREFIX, read};
 use shared::http::fields::{Choice, Window};
+use shared::identity::Caller;
 use shared::store::development_models::ModelFilter;
 use shared::store::recipe_runs::RecipeRunFilter;
 use shared::store::recipes::RecipeFilter;
@@ -34,10 +35,10 @@ const LISTED: usize = 30;
 ///
 /// # Errors
 /// `Unavailable` when the model does not answer; `Internal` when DynamoDB or S3 does not.
-pub async fn answer(platform: &Platform, model_id: String, message: &str, context: &Context) -> Result<Reply> {
+pub async fn answer(platform: &Platform, caller: &Caller, model_id: String, message: &str, context: &Context) -> Result<Reply> {
     baselines::ensure(platform).await?;
     let model = LanguageModel::new(platform, model_id);
-    let looking = Looking { platform, seen: Mutex::default() };
+    let looking = Looking { platform, caller, seen: Mutex::default() };
     let about = json!({ "recipe_id": context.recipe_id, "model_id": context.model_id, "run_id": context.run_id });
     let message = format!("{message}\n\n(The conversation is about: {about})");
     let text = model.answer(INSTRUCTIONS, &message, &tools(), &looking).await?;
@@ -58,13 +59,14 @@ pub async fn answer(platform: &Platform, model_id: String, message: &str, contex
 /// The look-ups of a conversation, and what they gave so far.
 struct Looking<'a> {
     platform: &'a Platform,
+    caller: &'a Caller,
     seen: Mutex<BTreeMap<String, Reference>>,
 }
 
 #[async_trait::async_trait]
 impl LookUps for Looking<'_> {
     async fn look_up(&self, name: &str, input: Value) -> Result<Value> {
-        let found = look_up(self.platform, name, &input).await?;
+        let found = look_up(self.platform, self.caller, name, &input).await?;
         note_ids(&found, &mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(found)
     }
@@ -103,7 +105,7 @@ fn tools() -> Vec<Tool> {
     ]
 }
 
-async fn look_up(platform: &Platform, name: &str, input: &Value) -> Result<Value> {
+async fn look_up(platform: &Platform, caller: &Caller, name: &str, input: &Value) -> Result<Value> {
     let text = |field: &str| input.get(field).and_then(Value::as_str).filter(|text| !text.is_empty() && text.len() <= find::LONGEST_ID);
     let required = |field: &str| text(field).ok_or_else(|| Error::bad_request(format!("{field} is needed")));
     let store = platform.store()?;
@@ -143,7 +145,7 @@ async fn look_up(platform: &Platform, name: &str, input: &Value) -> Result<Value
         }
         "get_run" => {
             let run = find::run(platform, required("run_id")?).await?;
-            let mut view = RunView::of(platform, run).await?;
+            let mut view = RunView::of(platform, caller, run).await?;
             view.logs_text = view.logs_text.map(|log| log[log.ceil_char_boundary(log.len().saturating_sub(8_000))..].to_owned());
             json!({ "run": view })
         }

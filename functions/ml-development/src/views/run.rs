@@ -7,6 +7,7 @@ use shared::domain::development::choices::{RecipeRunStatus, RunType};
 use shared::domain::development::recipe::{MODEL_PREFIX, RECIPE_PREFIX, RUN_PREFIX, VERSION_PREFIX, shown};
 use shared::domain::development::recipe_run::RecipeRun;
 use shared::domain::run::Run;
+use shared::identity::Caller;
 use shared::jobs::output;
 use shared::{Platform, Result, Timestamp, documents};
 use utoipa::ToSchema;
@@ -54,12 +55,13 @@ pub struct RunView {
     pub job_id: Option<String>,
 }
 
-/// How long a run's documents are, in bytes.
-pub fn bytes(run: &RecipeRun) -> u64 {
-    [&run.metrics, &run.artifacts].into_iter().flatten().map(documents::Document::bytes).sum()
-}
-
 impl RunView {
+    /// How much of a list's response it takes, in bytes: about.
+    pub fn bytes(&self) -> u64 {
+        const OF_THE_REST: usize = 1024;
+        (self.metrics_json.to_string().len() + self.artifacts_json.to_string().len() + OF_THE_REST) as u64
+    }
+
     /// Runs as lists show them, without their logs.
     ///
     /// # Errors
@@ -106,17 +108,17 @@ impl RunView {
         })
     }
 
-    /// A run with its log.
+    /// A run with its log; what a script wrote is for the user alone who had it run.
     ///
     /// # Errors
     /// `Internal` when DynamoDB or S3 does not answer.
-    pub async fn of(platform: &Platform, run: RecipeRun) -> Result<Self> {
+    pub async fn of(platform: &Platform, caller: &Caller, run: RecipeRun) -> Result<Self> {
         let store = platform.store()?;
         let tracked = store.run(&run.id).await?;
         let logs = match (documents::read_optional(platform, run.logs.as_ref()).await?, &run.job_id) {
             (Some(written), _) => written.as_str().map(str::to_owned),
-            (None, Some(job_id)) => Some(output::tail(store.job_logs(job_id).await?, LOG_BYTES)),
-            (None, None) => None,
+            (None, Some(job_id)) if caller.may_use(run.made_by.as_deref()) => Some(output::tail(store.job_logs(job_id).await?, LOG_BYTES)),
+            (None, _) => None,
         };
         let path = match (&run.model_name, run.model_version) {
             (Some(name), Some(version)) => store.model_version(name, version).await?.and_then(|version| version.artifact_path),

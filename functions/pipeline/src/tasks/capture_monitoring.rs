@@ -181,6 +181,7 @@ mod tests {
             versions: 1,
             references: 0,
             revision: 0,
+            made_by: None,
             built_in: false,
             created_at: now,
             updated_at: now,

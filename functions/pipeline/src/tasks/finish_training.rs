@@ -37,6 +37,7 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<Trained> {
     let job = super::job(platform, &event.job_id).await?;
     let done = |model_version: Option<u64>| Trained { job_id: job.id.clone(), model_name: job.model_name.clone(), model_version };
     if job.status == JobStatus::Completed {
+        platform.store()?.follow_job(&job).await?;
         return Ok(done(job.model_version));
     }
     check_outcome(job.outcome.as_ref())?;

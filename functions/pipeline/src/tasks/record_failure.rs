@@ -59,6 +59,8 @@ pub async fn fail(platform: &Platform, job: &Job, reason: String) -> Result<()> 
             Err(error) => return Err(error),
         }
     }
+    // Again, in case an earlier run of this task was lost before it told the recipe's run.
+    store.follow_job(&ended).await?;
     if let Some(deployment_id) = &job.deployment_id {
         store.release_deployment(deployment_id, &job.id).await?;
         if let Some(project_id) = store.deployment(deployment_id).await?.and_then(|deployment| deployment.project_id) {

@@ -215,6 +215,8 @@ async fn claim(State(platform): State<Platform>, Json(ticket): Json<Ticket>) -> 
         environment_vars: platform.job.variables.clone(),
         timeout_seconds: platform.job.timeout,
         experiment_name: "experiment".to_owned(),
+        run_id: None,
+        files: Vec::new(),
     };
     (StatusCode::OK, Json(serde_json::to_value(claim).unwrap()))
 }

@@ -36,6 +36,8 @@ pub struct Recipe {
     /// How often it, or what points at it, changed.
     #[serde(default)]
     pub revision: u64,
+    /// The user who made it; absent where nobody in particular did, and then everybody may change it.
+    pub made_by: Option<String>,
     /// True when it comes with the platform; such a recipe never changes.
     #[serde(default)]
     pub built_in: bool,

@@ -24,6 +24,8 @@ pub struct RecipeRun {
     pub status: RecipeRunStatus,
     /// The job that runs its script; absent where it is tracked by hand.
     pub job_id: Option<String>,
+    /// The user who made it; absent where nobody in particular did, and then everybody may change it.
+    pub made_by: Option<String>,
     /// True once somebody said by hand how it ended: then nothing changes it any more.
     #[serde(default)]
     pub ended_by_hand: bool,
