@@ -52,7 +52,8 @@ fn iban(bytes: &[u8], start: usize) -> Option<Finding> {
 }
 
 fn national(bytes: &[u8], start: usize, hints: &Hints) -> Option<Finding> {
-    let rules: [(usize, &[u8], fn(&[u8]) -> bool, f64); 3] =
+    type Rule<'a> = (usize, &'a [u8], fn(&[u8]) -> bool, f64);
+    let rules: [Rule<'_>; 3] =
         [(16, b" ", checks::italian_fiscal_code, 0.95), (9, b" ", checks::uk_nino, 0.8), (9, b" .-", checks::spanish_dni, 0.8)];
     for (length, separators, check, confidence) in rules {
         let Some(found) = collect(bytes, start, length, separators) else { continue };
