@@ -78,7 +78,9 @@ impl Owner<'_> {
 fn holders(folder: &Path, names: &str, texts: &[&str]) -> Vec<String> {
     let mut grep = Command::new("grep");
     grep.args(["--recursive", "--files-with-matches", "--text", "--fixed-strings", "--no-messages"]).arg(format!("--include={names}"));
-    texts.iter().for_each(|text| drop(grep.args(["-e", text])));
+    for text in texts {
+        grep.args(["-e", text]);
+    }
     let found = grep.arg("--").arg(folder).output().unwrap().stdout;
     String::from_utf8_lossy(&found).lines().map(str::to_owned).collect()
 }
