@@ -13,6 +13,7 @@ mod hints;
 mod measure;
 mod question;
 mod reply;
+mod vocabulary;
 mod words;
 
 pub use answer::{Details, answer, details};
