@@ -32,7 +32,7 @@ macro_rules! baseline {
             tags: &$tags,
             manifest: include_str!(concat!("../baselines/", $folder, "/manifest.json")),
             training_script: include_str!(concat!("../baselines/", $folder, "/train.py")),
-            evaluation_script: include_str!(concat!("../baselines/", $folder, "/evaluate.py")),
+            evaluation_script: include_str!("../baselines/evaluate.py"),
             rows: include_str!(concat!("../baselines/", $folder, "/rows.csv")),
         }
     };

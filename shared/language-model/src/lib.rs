@@ -11,7 +11,6 @@ use aws_sdk_bedrockruntime::types::{
     ContentBlock, ConversationRole, ConverseOutput, InferenceConfiguration, Message, SystemContentBlock, Tool as ToolKind,
     ToolConfiguration, ToolInputSchema, ToolResultBlock, ToolResultContentBlock, ToolResultStatus, ToolSpecification,
 };
-use aws_smithy_types::timeout::TimeoutConfig;
 use serde_json::{Value, json};
 use shared::{Error, ErrorKind, Platform, Result};
 
@@ -19,8 +18,8 @@ use document::{from_document, to_document};
 
 /// How often a model may ask for look-ups before it has to answer.
 const MOST_ROUNDS: usize = 8;
-/// The longest time for one call of the model: what is left of the gateway's 30 s goes to the look-ups.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest time for an answer, with all its calls and look-ups; the gateway waits for 30 s.
+const LONGEST_ANSWER: Duration = Duration::from_secs(25);
 /// The most that a look-up gives the model, in bytes of JSON.
 const LARGEST_RESULT: usize = 60_000;
 
@@ -50,14 +49,18 @@ pub trait LookUps: Send + Sync {
 pub struct LanguageModel {
     client: Client,
     model_id: String,
+    longest_answer: Duration,
 }
 
 impl LanguageModel {
     /// The model, or inference profile, with that id, in the account and region of the platform.
     pub fn new(platform: &Platform, model_id: String) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-        let config = aws_sdk_bedrockruntime::config::Builder::from(platform.sdk_config()).timeout_config(timeouts).build();
-        Self { client: Client::from_conf(config), model_id }
+        Self { client: Client::new(platform.sdk_config()), model_id, longest_answer: LONGEST_ANSWER }
+    }
+
+    /// The same model, with another time for an answer than 25 s.
+    pub fn with_longest_answer(self, longest_answer: Duration) -> Self {
+        Self { longest_answer, ..self }
     }
 
     /// Its id.
@@ -69,8 +72,14 @@ impl LanguageModel {
     /// which may ask for another one; a fault of ours ends the answer.
     ///
     /// # Errors
-    /// `Unavailable` when Bedrock does not answer, refuses, or the model never comes to an answer.
+    /// `Unavailable` when Bedrock does not answer in time, refuses, or the model never comes to an answer.
     pub async fn answer(&self, instructions: &str, message: &str, tools: &[Tool], look_ups: &dyn LookUps) -> Result<String> {
+        let answer = self.converse_to_the_end(instructions, message, tools, look_ups);
+        let in_time = tokio::time::timeout(self.longest_answer, answer).await;
+        in_time.unwrap_or_else(|_| Err(self.unavailable("it did not answer in time")))
+    }
+
+    async fn converse_to_the_end(&self, instructions: &str, message: &str, tools: &[Tool], look_ups: &dyn LookUps) -> Result<String> {
         let configuration = tool_configuration(tools)?;
         let mut messages = vec![said(ConversationRole::User, vec![ContentBlock::Text(message.to_owned())])?];
         for _ in 0..MOST_ROUNDS {
@@ -111,7 +120,7 @@ impl LanguageModel {
             .inference_config(InferenceConfiguration::builder().max_tokens(1500).temperature(0.0).build());
         let output = call.send().await.map_err(|error| {
             tracing::warn!(cause = %DisplayErrorContext(&error), "the language model did not answer");
-            self.unavailable(error.message().unwrap_or("it did not answer in time"))
+            self.unavailable(error.message().unwrap_or("Bedrock was not reached"))
         })?;
         match output.output {
             Some(ConverseOutput::Message(message)) => Ok(message),

@@ -1,7 +1,9 @@
 //! A conversation with a stand-in for Bedrock's Converse API: what the model is sent, and what becomes of what it answers.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -16,19 +18,21 @@ use shared::{Error, ErrorKind, Platform};
 /// The answers to come, and the requests that came.
 #[derive(Clone, Default)]
 struct Bedrock {
-    answers: Arc<Mutex<Vec<(u16, Value)>>>,
+    answers: Arc<Mutex<VecDeque<(u16, Value)>>>,
     requests: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 async fn converse(State(bedrock): State<Bedrock>, uri: axum::http::Uri, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
     bedrock.requests.lock().unwrap().push((uri.path().to_owned(), body));
-    let (status, answer) = bedrock.answers.lock().unwrap().remove(0);
+    let next = bedrock.answers.lock().unwrap().pop_front();
+    // Without an answer it keeps the caller waiting.
+    let Some((status, answer)) = next else { return std::future::pending().await };
     (StatusCode::from_u16(status).unwrap(), Json(answer))
 }
 
 impl Bedrock {
     async fn start(answers: Vec<(u16, Value)>) -> (Self, LanguageModel) {
-        let bedrock = Self { answers: Arc::new(Mutex::new(answers)), ..Self::default() };
+        let bedrock = Self { answers: Arc::new(Mutex::new(answers.into())), ..Self::default() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().fallback(axum::routing::post(converse)).with_state(bedrock.clone());
@@ -103,4 +107,14 @@ async fn a_model_that_never_answers_and_one_that_refuses_are_unavailable() {
     let error = model.answer("", "?", &tools(), &Runs).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.public_message().contains("The model is not enabled."), "{}", error.public_message());
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_not_waited_for() {
+    let ask = message(json!([{ "toolUse": { "toolUseId": "t", "name": "get_run", "input": { "run_id": "run_1" } } }]));
+    let (bedrock, model) = Bedrock::start(vec![ask]).await;
+    let error = model.with_longest_answer(Duration::from_millis(500)).answer("", "?", &tools(), &Runs).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.public_message().contains("in time"), "{}", error.public_message());
+    assert!(!bedrock.requests.lock().unwrap().is_empty());
 }
