@@ -3,6 +3,7 @@
 //! An API crate under `functions/` translates between its document's shapes and what is here; every rule, key and AWS
 //! call lives in this crate, so that all APIs are views of one registry, one set of deployments, one run history.
 
+pub mod alerts;
 pub mod config;
 pub mod documents;
 pub mod domain;

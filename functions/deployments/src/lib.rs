@@ -1,6 +1,16 @@
 //! The Deployments API under `/api/mlops`: projects, their models and deployments, the way to production, inference logs, drift,
 //! alerts, privacy. One file per route; each translates between its document's shapes and the domain.
 
+pub mod alert_acknowledge;
+pub mod alert_get;
+pub mod alert_rule_create;
+pub mod alert_rule_delete;
+pub mod alert_rule_deliveries;
+pub mod alert_rule_get;
+pub mod alert_rule_test;
+pub mod alert_rule_update;
+pub mod alert_rules_list;
+pub mod alerts_list;
 pub mod deployment_create;
 pub mod deployment_deactivate;
 pub mod deployment_get;
@@ -33,8 +43,11 @@ pub mod projects_list;
 pub mod views;
 
 mod access;
+mod alert_channels;
+mod alert_rule_fields;
 #[cfg(test)]
 mod fixtures;
+mod limits;
 mod moment;
 mod page;
 mod privacy_policy_fields;
@@ -76,6 +89,16 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         route!(GET "/api/mlops/deployments/{deployment_id}/drift" => drift_get),
         route!(POST "/api/mlops/deployments/{deployment_id}/drift/run" => drift_run),
         route!(POST "/api/mlops/deployments/{deployment_id}/drift/baseline" => drift_baseline),
+        route!(POST "/api/mlops/projects/{project_id}/alert-rules" => alert_rule_create),
+        route!(GET "/api/mlops/projects/{project_id}/alert-rules" => alert_rules_list),
+        route!(GET "/api/mlops/alert-rules/{rule_id}" => alert_rule_get),
+        route!(PATCH "/api/mlops/alert-rules/{rule_id}" => alert_rule_update),
+        route!(DELETE "/api/mlops/alert-rules/{rule_id}" => alert_rule_delete),
+        route!(POST "/api/mlops/alert-rules/{rule_id}/test" => alert_rule_test).limited(&limits::ALERT_TESTS),
+        route!(GET "/api/mlops/alert-rules/{rule_id}/deliveries" => alert_rule_deliveries),
+        route!(GET "/api/mlops/projects/{project_id}/alerts" => alerts_list),
+        route!(GET "/api/mlops/alerts/{alert_id}" => alert_get),
+        route!(POST "/api/mlops/alerts/{alert_id}/acknowledge" => alert_acknowledge),
         route!(GET "/api/mlops/jobs/{job_id}" => job_get),
     ],
     tasks: &[],
@@ -94,6 +117,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (name = "Projects", description = "Whose members own models and deployments together"),
         (name = "Project deployments", description = "From staging to production, and back"),
         (name = "Privacy", description = "What is done with personal data in records and answers"),
+        (name = "Alerts", description = "Being told when something is wrong with a deployment"),
         (name = "Project predictions", description = "Predictions, and what is known of them"),
     ),
     paths(
@@ -124,6 +148,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         drift_get::handle,
         drift_run::handle,
         drift_baseline::handle,
+        alert_rule_create::handle,
+        alert_rules_list::handle,
+        alert_rule_get::handle,
+        alert_rule_update::handle,
+        alert_rule_delete::handle,
+        alert_rule_test::handle,
+        alert_rule_deliveries::handle,
+        alerts_list::handle,
+        alert_get::handle,
+        alert_acknowledge::handle,
         job_get::handle,
     )
 )]

@@ -3,9 +3,10 @@
 //!
 //! `statemachines/train.asl.json`: `begin_training` → `train` → `finish_training`.
 //! `statemachines/deploy.asl.json`: training (nested) → `build` → `push` → `deploy_function` → `publish_version` →
-//! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. `statemachines/webhook.asl.json`:
-//! `compute_drift` and `export_logs` are the work of jobs of their own, which `schedule_drift` asks for too.
-//! `publish_event` → `deliver_webhook`, until it succeeds or is given up → `close_event`. Every task can run twice.
+//! `verify_version` → `go_live`. A failure anywhere goes to `record_failure`. `compute_drift` and `export_logs` are the work of
+//! jobs of their own, which `schedule_drift` asks for too. `statemachines/webhook.asl.json`: `publish_event` → `deliver_webhook`,
+//! until it succeeds or is given up → `close_event`. `evaluate_alerts` and `capture_monitoring` look at what was counted. Every
+//! task can run twice.
 
 pub mod base_image;
 pub mod export;
@@ -50,6 +51,7 @@ pub const FUNCTIONS: FunctionSet = FunctionSet {
         task!(tasks::close_event),
         task!(tasks::reconcile_events),
         task!(tasks::capture_monitoring),
+        task!(tasks::evaluate_alerts),
     ],
     access: Access::Own,
     error_style: error_style::detail,

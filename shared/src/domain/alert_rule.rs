@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::project::Project;
+use super::project::{DEFAULT_PROJECT_ID, Project};
 use crate::http::fields::Choice;
 use crate::{Timestamp, id};
 
@@ -103,6 +103,11 @@ impl Choice for Operator {
             Self::Neq => "neq",
         }
     }
+
+    /// By its name or its symbol.
+    fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|operator| operator.name() == name || operator.symbol() == name)
+    }
 }
 
 impl Operator {
@@ -198,6 +203,9 @@ pub struct AlertRule {
     pub enabled: bool,
     /// Counts its changes: an evaluation of what it was before does not count.
     pub revision: u64,
+    /// That it is being deleted: its open alerts are closed first.
+    #[serde(default)]
+    pub deleted: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -224,14 +232,29 @@ impl AlertRule {
             escalation: None,
             enabled: true,
             revision: 0,
+            deleted: false,
             created_at: now,
             updated_at: now,
         }
     }
 
+    /// Where it is listed, and its alerts: with its project's; in the project that is everybody's, with those of who made it, since
+    /// channels lead to addresses that are nobody else's business.
+    pub fn scope(&self) -> String {
+        scope(&self.project_id, self.owner.as_deref())
+    }
+
     /// Its condition, as a person writes it: `latency_p99 > 500 ms`.
     pub fn condition(&self) -> String {
         format!("{} {} {}{}", self.metric.name(), self.operator.symbol(), self.threshold, self.metric.unit())
+    }
+}
+
+/// Where the rules and alerts of a project are listed that a user sees.
+pub fn scope(project_id: &str, user: Option<&str>) -> String {
+    match project_id {
+        DEFAULT_PROJECT_ID => format!("{project_id}#{}", user.unwrap_or("anyone")),
+        _ => project_id.to_owned(),
     }
 }
 

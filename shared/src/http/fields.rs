@@ -214,6 +214,25 @@ impl Fields {
         Some(number)
     }
 
+    /// A number in a range.
+    pub fn number(&mut self, field: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let Some(number) = self.given(field)?.as_f64().filter(|number| number.is_finite()) else {
+            self.fault(&[field], "value is not a valid float", "type_error.float");
+            return None;
+        };
+        if !range.contains(&number) {
+            let message = format!("ensure this value is from {} to {}", range.start(), range.end());
+            self.fault(&[field], message, "value_error.number.not_le");
+            return None;
+        }
+        Some(number)
+    }
+
+    /// Whether a field is there, and null: a change takes what it holds away.
+    pub fn is_null(&self, field: &str) -> bool {
+        self.values.get(field).is_some_and(Value::is_null)
+    }
+
     /// True or false.
     pub fn boolean(&mut self, field: &str) -> Option<bool> {
         let value = match self.given(field)? {

@@ -29,4 +29,16 @@ impl Store {
     pub async fn ground_truths(&self, deployment_id: &str, page: &PageRequest) -> Result<Page<GroundTruth>> {
         self.page(&Query::table(format!("DEPLOYMENT#{deployment_id}")).prefix("GROUND_TRUTH#").newest_first(), page).await
     }
+
+    /// What turned out to be true of the newest predictions, those of the newest first, `most` at the most; of those that were
+    /// made before a moment, in milliseconds since 1970, where one is given.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn newest_ground_truths(&self, deployment_id: &str, before: Option<i64>, most: usize) -> Result<Vec<GroundTruth>> {
+        let query = Query::table(format!("DEPLOYMENT#{deployment_id}")).prefix("GROUND_TRUTH#").newest_first();
+        let bound = before.map(|before| format!("GROUND_TRUTH#{}", crate::id::beginning(before)));
+        let found = self.keyed(&query, bound.as_deref(), most).await?;
+        Ok(found.into_iter().map(|(_, truth)| truth).collect())
+    }
 }

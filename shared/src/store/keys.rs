@@ -38,6 +38,12 @@
 //! | inference_logs_list | how many those are | `pk = DEPLOYMENT#<id>`, `sk` begins with `RECORDS_OF_DAY#`, `RECORDS_OF_HOUR#`, `RECORDS_OF_MINUTE#`: the parts of each span are attributes |
 //! | ground truth, accuracy | what turned out to be true, by the prediction's time | `pk = DEPLOYMENT#<id>`, `sk` begins with `GROUND_TRUTH#` |
 //! | drift | the newest report, those before it, why there is none | `pk = DEPLOYMENT#<id>`, `sk = DRIFT`, begins with `DRIFT#`, `= DRIFT_PROBLEM` |
+//! | alert-rule routes, evaluations | an alert rule; where it stands with a deployment | `pk = ALERT_RULE#<id>`, `sk = ALERT_RULE`; `= STATE#<deployment>` |
+//! | alert_rules_list | a project's rules (in everybody's project a user's), at most a hundred, newest first | `gsi1`: `PROJECT#<scope>#ALERT_RULES`, by id |
+//! | evaluate_alerts | every rule | `gsi2`: `ALERT_RULES`, by id |
+//! | alert routes, evaluations | an alert | `pk = ALERT#<id>`, `sk = ALERT` |
+//! | alerts_list | alerts by any of status, severity, rule, deployment, newest first; how many | `pk = ALERTS#<scope>#<status or *>#<severity or *>#<rule or *>#<deployment or *>`, `sk` begins with `ENTRY#`; `TOTAL` |
+//! | publish_event, rule routes | a rule's channels | `pk = WEBHOOKS#ALERT_RULE#<id>`, `sk` begins with `WEBHOOK#` |
 //! | build | the dependency layer of a set of requirements | `pk = LAYER#<key>`, `sk = LAYER` |
 //! | status, totals of lists | a counter | `pk = COUNTER#<name>`, `sk = COUNTER` |
 //! | finish_training | the models that a job's script logged | `pk = JOB#<id>`, `sk` begins with `LOGGED_MODEL#` |

@@ -1,6 +1,8 @@
 //! The registry and the jobs, in one DynamoDB table. [`keys`] lists every access pattern: who asks, and which key or
 //! index answers. Nothing here scans.
 
+pub mod alert_rules;
+pub mod alerts;
 pub mod api_keys;
 pub mod counters;
 pub mod datasets;

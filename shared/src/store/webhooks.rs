@@ -19,7 +19,7 @@ fn partition(owner: Option<&str>) -> String {
     format!("WEBHOOKS#{}", owner.unwrap_or(ANYONE))
 }
 
-fn key(owner: Option<&str>, id: &str) -> Key {
+pub(super) fn key(owner: Option<&str>, id: &str) -> Key {
     Key::new(partition(owner), format!("WEBHOOK#{id}"))
 }
 

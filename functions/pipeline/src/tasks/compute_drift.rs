@@ -1,11 +1,12 @@
 //! Compares a deployment's recent inputs with the data on which its model was trained.
 
 use drift::{Comparison, Outcome};
+use shared::alerts::evaluate;
 use shared::domain::drift_report::DriftReport;
 use shared::domain::job::JobStatus;
 use shared::projects::analysis;
 use shared::store::jobs::JobChange;
-use shared::{Error, Platform, Result};
+use shared::{Error, Platform, Result, Timestamp};
 
 use super::JobEvent;
 
@@ -37,6 +38,10 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
             store.keep_drift_report(&DriftReport::new(&deployment.id, &job.id, report)).await?;
             let change = JobChange { result_rows: Some(rows), ..JobChange::default() };
             store.move_job(&job.id, JobStatus::Completed, change).await?;
+            // The report stands whatever becomes of the rules; the schedule evaluates them again.
+            if let Err(error) = evaluate::after_drift(platform, &deployment, Timestamp::now()).await {
+                tracing::error!(%error, deployment_id = deployment.id, "the alert rules about drift cannot be evaluated");
+            }
             Ok(event)
         }
         Err(reason) => {

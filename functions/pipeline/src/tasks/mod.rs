@@ -7,6 +7,7 @@ pub mod close_event;
 pub mod compute_drift;
 pub mod deliver_webhook;
 pub mod deploy_function;
+pub mod evaluate_alerts;
 pub mod export_logs;
 pub mod finish_training;
 pub mod go_live;

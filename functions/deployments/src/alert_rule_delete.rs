@@ -1,0 +1,31 @@
+//! `DELETE /api/mlops/alert-rules/{rule_id}`: an alert rule is deleted.
+
+use shared::alerts::evaluate;
+use shared::http::response;
+use shared::{Platform, Request, Response, Result, Timestamp};
+
+use crate::access;
+use crate::views::problem::Problem;
+
+/// Delete an alert rule
+///
+/// Its alerts are resolved, without a message, and stay in the list.
+#[utoipa::path(
+    delete,
+    path = "/api/mlops/alert-rules/{rule_id}",
+    operation_id = "deployments_alert_rule_delete",
+    tag = "Alerts",
+    params(("rule_id" = String, Path, description = "The rule")),
+    responses(
+        (status = 204, description = "It is deleted"),
+        (status = 401, description = "Not signed in", body = Problem),
+        (status = 404, description = "The caller has no such rule", body = Problem),
+    )
+)]
+pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
+    let rule = access::alert_rule(platform, &request).await?;
+    platform.store()?.retire_alert_rule(&rule.id).await?;
+    // Where this breaks off, the next evaluation finishes it.
+    evaluate::rule_now(platform, &rule, Timestamp::now()).await?;
+    response::no_content()
+}
