@@ -49,6 +49,20 @@ variables! {
     WEBHOOK_NETWORKS = "WEBHOOK_NETWORKS";
     /// The first pause between two attempts to send a webhook, in seconds; each is four times as long as the one before.
     WEBHOOK_RETRY_SECONDS = "WEBHOOK_RETRY_SECONDS";
+    /// The mail server that takes the e-mails of alerts; empty where alerts send none.
+    SMTP_HOST = "SMTP_HOST";
+    /// Its port.
+    SMTP_PORT = "SMTP_PORT";
+    /// How the connection to it is encrypted: `starttls`, `tls` (from its first byte on) or `none`.
+    SMTP_SECURITY = "SMTP_SECURITY";
+    /// The user name at it; empty where it asks for none.
+    SMTP_USERNAME = "SMTP_USERNAME";
+    /// The password at it.
+    SMTP_PASSWORD = "SMTP_PASSWORD";
+    /// The address that alerts come from.
+    SMTP_FROM = "SMTP_FROM";
+    /// The domains to which alerts may be sent by e-mail, separated by commas; empty for any.
+    ALERT_EMAIL_DOMAINS = "ALERT_EMAIL_DOMAINS";
     /// The base URL of the platform's own HTTP API.
     API_URL = "API_URL";
     /// What the names of the deployed models' functions start with.

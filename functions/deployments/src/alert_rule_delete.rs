@@ -27,5 +27,5 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     platform.store()?.retire_alert_rule(&rule.id).await?;
     // Where this breaks off, the next evaluation finishes it.
     evaluate::rule_now(platform, &rule, Timestamp::now()).await?;
-    response::no_content()
+    Ok(response::no_content())
 }

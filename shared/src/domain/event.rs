@@ -1,11 +1,13 @@
-//! What happens to deployments, as webhooks tell it.
+//! What happens to deployments, and the alerts of rules, as webhooks tell it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::alert_notice::AlertNotice;
 use super::deployment::{Deployment, DeploymentEvent};
+use super::webhook::alert_rule_owner;
 use crate::Timestamp;
 
 /// Of what a webhook can be told. Document: serveml-api, "Webhook Events".
@@ -32,10 +34,25 @@ pub enum EventKind {
     /// The webhook's owner asked for a test; sent whatever the webhook asked for.
     #[serde(rename = "webhook.test")]
     WebhookTest,
+    /// The condition of an alert rule came true.
+    #[serde(rename = "alert.fired")]
+    AlertFired,
+    /// It still holds, and the cooldown is over.
+    #[serde(rename = "alert.repeated")]
+    AlertRepeated,
+    /// Nobody acknowledged the alert in time: it became more severe.
+    #[serde(rename = "alert.escalated")]
+    AlertEscalated,
+    /// The condition ended.
+    #[serde(rename = "alert.resolved")]
+    AlertResolved,
+    /// The channels of an alert rule are tried out.
+    #[serde(rename = "alert.test")]
+    AlertTest,
 }
 
 impl EventKind {
-    /// Those that a webhook can ask for.
+    /// Those that a user's webhook can ask for: alerts are told to the channels of their rule, which ask for nothing.
     pub const ALL: [EventKind; 6] = [
         Self::DeploymentCreated,
         Self::DeploymentBuilding,
@@ -55,7 +72,22 @@ impl EventKind {
             Self::DeploymentDeleted => "deployment.deleted",
             Self::PredictionError => "prediction.error",
             Self::WebhookTest => "webhook.test",
+            Self::AlertFired => "alert.fired",
+            Self::AlertRepeated => "alert.repeated",
+            Self::AlertEscalated => "alert.escalated",
+            Self::AlertResolved => "alert.resolved",
+            Self::AlertTest => "alert.test",
         }
+    }
+
+    /// Whether it tells of an alert rule, to all of the rule's channels.
+    pub fn is_of_alert(self) -> bool {
+        matches!(self, Self::AlertFired | Self::AlertRepeated | Self::AlertEscalated | Self::AlertResolved | Self::AlertTest)
+    }
+
+    /// Whether it only tries a receiver out: sent once, to disabled ones too.
+    pub fn is_test(self) -> bool {
+        matches!(self, Self::WebhookTest | Self::AlertTest)
     }
 }
 
@@ -93,7 +125,7 @@ pub struct Event {
     pub kind: EventKind,
     /// When.
     pub timestamp: Timestamp,
-    /// Whose deployment, or webhook, it concerns; absent where it is nobody's in particular.
+    /// Whose deployment, or webhook, it concerns; absent where it is nobody's in particular. An alert's is its rule.
     pub owner: Option<String>,
     /// The deployment; absent in a test.
     pub deployment_id: Option<String>,
@@ -101,6 +133,9 @@ pub struct Event {
     pub name: Option<String>,
     /// Of failed predictions.
     pub failed: Option<FailedPredictions>,
+    /// Of an alert: what its rule's channels are told.
+    #[serde(default)]
+    pub alert: Option<AlertNotice>,
     /// The one webhook that is told; absent where all are told that asked for it.
     pub webhook_id: Option<String>,
     /// How often its delivery was begun anew, because the execution before had broken off.
@@ -119,6 +154,7 @@ impl Event {
             deployment_id: Some(deployment.id.clone()),
             name: Some(deployment.shown_name().to_owned()),
             failed: None,
+            alert: None,
             webhook_id: None,
             restarts: 0,
         }
@@ -134,7 +170,24 @@ impl Event {
             deployment_id: None,
             name: None,
             failed: None,
+            alert: None,
             webhook_id: Some(webhook_id.to_owned()),
+            restarts: 0,
+        }
+    }
+
+    /// What is told of an alert rule just now, to all of the rule's channels.
+    pub fn of_alert(kind: EventKind, notice: AlertNotice) -> Self {
+        Self {
+            id: crate::id::new_id(),
+            kind,
+            timestamp: Timestamp::now(),
+            owner: Some(alert_rule_owner(&notice.rule_id)),
+            deployment_id: notice.deployment_id.clone(),
+            name: None,
+            failed: None,
+            alert: Some(notice),
+            webhook_id: None,
             restarts: 0,
         }
     }
@@ -156,14 +209,16 @@ impl Event {
     }
 
     /// What is sent, exactly: document serveml-api, "Webhook Payload". `api_url` is the platform's base URL.
+    /// Of an alert the data is its [`AlertNotice`].
     pub fn payload(&self, api_url: &str) -> String {
-        let mut data = match &self.deployment_id {
-            Some(id) => json!({
+        let mut data = match (&self.alert, &self.deployment_id) {
+            (Some(notice), _) => json!(notice),
+            (None, Some(id)) => json!({
                 "deployment_id": format!("dep-{id}"),
                 "name": self.name,
                 "endpoint_url": format!("{api_url}/api/v1/predict/dep-{id}"),
             }),
-            None => json!({ "webhook_id": self.webhook_id }),
+            (None, None) => json!({ "webhook_id": self.webhook_id }),
         };
         if let Some(failed) = &self.failed {
             data["error"] = json!(failed);
@@ -202,8 +257,28 @@ mod tests {
 
     #[test]
     fn a_kind_is_written_by_its_name() {
-        for kind in EventKind::ALL {
+        let alerts =
+            [EventKind::AlertFired, EventKind::AlertRepeated, EventKind::AlertEscalated, EventKind::AlertResolved, EventKind::AlertTest];
+        for kind in EventKind::ALL.into_iter().chain(alerts) {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
+        assert!(alerts.iter().all(|kind| kind.is_of_alert()) && EventKind::ALL.iter().all(|kind| !kind.is_of_alert() && !kind.is_test()));
+    }
+
+    #[test]
+    fn an_alert_tells_the_whole_of_its_notice() {
+        let notice = AlertNotice::example();
+        let event = Event::of_alert(EventKind::AlertFired, notice.clone());
+        assert_eq!(event.owner.as_deref(), Some(format!("ALERT_RULE#{}", notice.rule_id).as_str()));
+        let payload: Value = serde_json::from_str(&event.payload("https://api.serveml.com")).unwrap();
+        assert_eq!(payload, json!({ "event": "alert.fired", "timestamp": event.timestamp, "data": notice }));
+        assert_eq!(payload["data"]["metric"], "latency_p99");
+    }
+
+    #[test]
+    fn an_event_that_was_written_before_there_were_alerts_is_read() {
+        let mut written = serde_json::to_value(Event::test(None, "w")).unwrap();
+        written.as_object_mut().unwrap().remove("alert");
+        assert_eq!(serde_json::from_value::<Event>(written).unwrap().alert, None);
     }
 }

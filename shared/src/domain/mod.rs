@@ -1,6 +1,7 @@
 //! The things that the platform is about, in the field's own words, and the rules that hold for each.
 
 pub mod alert;
+pub mod alert_channel;
 pub mod alert_notice;
 pub mod alert_rule;
 pub mod artifact_uri;

@@ -1,4 +1,5 @@
-//! Webhooks: addresses that are told of what happens, and how often a telling is tried.
+//! Webhooks: addresses that are told of what happens, and how often a telling is tried. The channels of an alert rule are webhooks
+//! of the rule; see [`super::alert_channel`].
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use super::alert_channel::ChannelKind;
 use super::event::EventKind;
 use super::network::Networks;
 use crate::{Error, Result, Timestamp};
@@ -27,6 +29,11 @@ const LONGEST_URL: usize = 2048;
 const SECRET_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
 const PREFIX: &str = "whsec_";
 
+/// As whose webhooks the channels of an alert rule are kept.
+pub fn alert_rule_owner(rule_id: &str) -> String {
+    format!("ALERT_RULE#{rule_id}")
+}
+
 /// A webhook as the table holds it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
@@ -34,11 +41,14 @@ pub struct Webhook {
     pub id: String,
     /// Whose it is; absent where nobody in particular made it.
     pub owner: Option<String>,
+    /// What receives there, and so what it is sent.
+    #[serde(default)]
+    pub channel: ChannelKind,
     /// Where events are sent.
     pub url: String,
-    /// Which events.
+    /// Which events; none of a rule's channel, which is told of every alert.
     pub events: Vec<EventKind>,
-    /// What the signatures are made with.
+    /// What the signatures are made with; empty where none are made.
     pub secret: String,
     /// Whether events are sent.
     pub enabled: bool,
@@ -65,17 +75,23 @@ impl Webhook {
     pub fn new(owner: Option<&str>, url: &str, events: &[String], secret: String, networks: Networks) -> Result<Self> {
         check_url(url, networks)?;
         check_secret(&secret)?;
-        Ok(Self {
+        Ok(Self { events: kinds(events)?, secret, ..Self::of(owner, ChannelKind::Webhook, url) })
+    }
+
+    /// A new one that asks for no events and signs nothing, of what was checked before.
+    pub(super) fn of(owner: Option<&str>, channel: ChannelKind, url: &str) -> Self {
+        Self {
             id: crate::id::new_id(),
             owner: owner.map(str::to_owned),
+            channel,
             url: url.to_owned(),
-            events: kinds(events)?,
-            secret,
+            events: Vec::new(),
+            secret: String::new(),
             enabled: true,
             disabled_reason: None,
             failed_deliveries: 0,
             created_at: Timestamp::now(),
-        })
+        }
     }
 }
 
@@ -95,7 +111,7 @@ pub fn signing_key(secret: &str) -> Result<Vec<u8>> {
     }
 }
 
-fn check_secret(secret: &str) -> Result<()> {
+pub(super) fn check_secret(secret: &str) -> Result<()> {
     let (least, most) = (SECRET_LENGTH.start(), SECRET_LENGTH.end());
     if !SECRET_LENGTH.contains(&secret.len()) || !SECRET_LENGTH.contains(&signing_key(secret)?.len()) {
         return Err(Error::field("secret", format!("must have from {least} to {most} bytes")));
@@ -187,14 +203,26 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts so far.
     pub attempts: u32,
+    /// Of several recipients, those to whom nothing is sent any more: each took it, or refused it for good.
+    #[serde(default)]
+    pub settled: Vec<Settled>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A recipient to whom a delivery is not sent any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The recipient.
+    pub recipient: String,
+    /// Why it refused, for the webhook's owner; absent where it took it.
+    pub refusal: Option<String>,
 }
 
 impl Delivery {
     /// How often it is tried at the most: a test once, so that who asked for it knows at once.
     pub fn most_attempts(&self) -> u32 {
-        if self.event == EventKind::WebhookTest { 1 } else { MOST_ATTEMPTS }
+        if self.event.is_test() { 1 } else { MOST_ATTEMPTS }
     }
 }
 
@@ -209,9 +237,9 @@ pub struct Attempt {
     pub event: EventKind,
     /// Its number, from 1.
     pub attempt: u32,
-    /// The status that the receiver answered with, if it answered.
+    /// The status that the receiver answered with, if it answered: of HTTP, or of SMTP where it is e-mail.
     pub status_code: Option<u16>,
-    /// Why it did not succeed.
+    /// Why it did not succeed, or not with every recipient.
     pub error: Option<String>,
     /// When it ended.
     pub delivered_at: Timestamp,

@@ -50,6 +50,7 @@ pub async fn perform(platform: &Platform, event: EventId) -> Result<Published> {
             body: body.clone(),
             state: DeliveryState::Pending,
             attempts: 0,
+            settled: Vec::new(),
             created_at: Timestamp::now(),
         };
         let delivery = store.ensure_delivery(&delivery).await?;
