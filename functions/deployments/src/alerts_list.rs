@@ -246,7 +246,7 @@ mod tests {
         }
         // Rules without a deployment watch what is in production.
         let path = format!("/api/mlops/deployments/{}/promote", watched.deployment_id);
-        assert_eq!(post_as(&watched.test, &path, &watched.owner, &json!({ "target_stage": "production" })).await.0, 200);
+        assert_eq!(post_as(&watched.test, &path, &watched.owner, &json!({ "to_stage": "production" })).await.0, 200);
         assert_eq!(evaluate::all(&watched.test.platform, now).await.unwrap().changes, 0, "nothing is known yet");
 
         watched.predictions(now, &[200]).await;
