@@ -47,8 +47,8 @@ pub struct InferenceLogView {
 }
 
 impl InferenceLogView {
-    fn new(log: InferenceLog, are_measures: bool) -> Self {
-        let shown = |value: Value| if are_measures && value.is_number() { value } else { shown(value, false) };
+    fn new(log: InferenceLog) -> Self {
+        let shown = |value: Value| shown(value, false);
         let created_at = shared::id::milliseconds(&log.prediction_id).map_or(log.timestamp, Timestamp::from_milliseconds);
         let is_single = log.rows <= 1;
         let predictions = match log.predictions {
@@ -68,11 +68,6 @@ impl InferenceLogView {
             created_at,
         }
     }
-}
-
-fn has_fraction(predictions: &Value) -> bool {
-    let numbers = predictions.as_array().into_iter().flatten().filter_map(Value::as_f64);
-    numbers.into_iter().any(|number| number.fract() != 0.0)
 }
 
 fn single(values: Vec<Value>, is_single: bool) -> Value {
@@ -127,9 +122,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     let found = store.inference_logs_between(&deployment.id, span, window.offset, window.limit).await?;
     let total = store.count_records(&deployment.id, span.low, span.high).await?;
-    // A stored number does not tell whether it is a label or a measure; one that is not whole tells of its model.
-    let are_measures = found.iter().filter_map(|log| log.predictions.as_ref()).any(has_fraction);
-    response::ok(&List::new(found.into_iter().map(|log| InferenceLogView::new(log, are_measures)).collect(), total, window))
+    response::ok(&List::new(found.into_iter().map(InferenceLogView::new).collect(), total, window))
 }
 
 #[cfg(test)]
@@ -216,6 +209,45 @@ mod tests {
         {
             assert_eq!(get_as(&test, &format!("{path}?since={since}"), &owner).await.0, 200, "{since}");
         }
+    }
+
+    #[tokio::test]
+    async fn numbers_come_back_as_they_were() {
+        let test = TestPlatform::start().await;
+        let owner = user(&test, "owner").await;
+        let project_id = project(&test, &owner).await;
+        let model_id = model_in(&test, &owner, &project_id, "prices").await;
+        let deployment_id = live(&test, &owner, &project_id, &model_id).await;
+        let now = Timestamp::now().milliseconds();
+        // What measures, what labels; the last is more than DynamoDB's numbers hold.
+        let predictions = json!([3.0, 3, 1e300, 0.1, true, "a"]);
+        let inputs = json!({ "size": [50.0, 50, 1e-300, 0.30000000000000004, 9007199254740993_u64, -0.0] });
+        let log = InferenceLog {
+            prediction_id: id_at(now - 5_000_000, 1),
+            deployment_id: deployment_id.clone(),
+            status: 200,
+            rows: 6,
+            inputs: Some(inputs.clone()),
+            predictions: Some(predictions.clone()),
+            ..InferenceLog::default()
+        };
+        let store = test.platform.store().unwrap();
+        store.keep_inference_logs(std::slice::from_ref(&log), 30).await.unwrap();
+        assert_eq!(store.inference_log(&deployment_id, &log.prediction_id).await.unwrap().as_ref(), Some(&log));
+        let (_, page) = get_as(&test, &format!("/api/mlops/deployments/{deployment_id}/inference-logs"), &owner).await;
+        let item = &page["items"][0];
+        assert_eq!(item["prediction"].to_string(), json!([3.0, "3", 1e300, 0.1, "true", "a"]).to_string());
+        let sizes: Vec<_> = item["inputs"].as_array().unwrap().iter().map(|record| record["size"].clone()).collect();
+        assert_eq!(serde_json::Value::from(sizes).to_string(), inputs["size"].to_string());
+        let path = format!("/api/mlops/deployments/{deployment_id}/ground-truth");
+        let told = json!([
+            { "prediction_id": log.prediction_id, "value": 4.0 },
+            { "prediction_id": format!("{}.1", log.prediction_id), "value": 3 },
+        ]);
+        assert_eq!(post_as(&test, &path, &owner, &told).await.0, 200);
+        let truths = store.ground_truths(&deployment_id, &shared::paging::PageRequest { limit: 10, after: None }).await.unwrap().items;
+        let kept: Vec<String> = truths.iter().map(|truth| json!([truth.value, truth.predicted]).to_string()).collect();
+        assert_eq!(kept, [r#"[3,"3"]"#, "[4.0,3.0]"]);
     }
 
     #[tokio::test]

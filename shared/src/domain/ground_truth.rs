@@ -13,6 +13,7 @@ pub struct GroundTruth {
     /// Which of its records, from 0.
     pub record: u32,
     /// What turned out to be true.
+    #[serde(default)]
     pub value: Value,
     /// What was predicted, where its record was there when this was told.
     pub predicted: Option<Value>,

@@ -1,7 +1,9 @@
 //! The records of predictions, kept for a time, and listed by the time at which they were made.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
 
+use super::json_text;
 use super::keys::Key;
 use super::query::Query;
 use super::write::NewItem;
@@ -17,6 +19,37 @@ pub struct Between {
     pub low: i64,
     /// The first millisecond behind it.
     pub high: i64,
+}
+
+/// A record as the table holds it: inputs and predictions as text, so that they come back as they were.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    log: InferenceLog,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inputs_text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    predictions_text: Option<String>,
+}
+
+impl Kept {
+    fn new(log: &InferenceLog) -> Self {
+        Self {
+            inputs_text: json_text::written(log.inputs.as_ref()),
+            predictions_text: json_text::written(log.predictions.as_ref()),
+            log: InferenceLog { inputs: None, predictions: None, ..log.clone() },
+        }
+    }
+
+    fn log(self) -> Result<InferenceLog> {
+        let inputs = json_text::read(self.inputs_text, self.log.inputs)?;
+        let predictions = json_text::read(self.predictions_text, self.log.predictions)?;
+        Ok(InferenceLog { inputs, predictions, ..self.log })
+    }
+}
+
+fn read(item: Item) -> Result<InferenceLog> {
+    from_item::<Kept>(item)?.log()
 }
 
 /// The sort key before which the records lie that were made before a moment.
@@ -35,7 +68,8 @@ impl Store {
     /// `Internal` when DynamoDB does not answer.
     pub async fn keep_inference_logs(&self, logs: &[InferenceLog], days: i64) -> Result<()> {
         let expires = Timestamp::now().plus_seconds(days.saturating_mul(86_400)).seconds();
-        let items = logs.iter().map(|log| Ok(NewItem::new(&key(&log.deployment_id, &log.prediction_id), log)?.expires_at(expires)));
+        let items =
+            logs.iter().map(|log| Ok(NewItem::new(&key(&log.deployment_id, &log.prediction_id), &Kept::new(log))?.expires_at(expires)));
         self.put_all(items.collect::<Result<_>>()?).await
     }
 
@@ -44,7 +78,10 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn inference_logs(&self, deployment_id: &str, page: &PageRequest) -> Result<Page<InferenceLog>> {
-        self.page(&Query::table(format!("DEPLOYMENT#{deployment_id}")).prefix("PREDICTION#").newest_first(), page).await
+        let query = Query::table(format!("DEPLOYMENT#{deployment_id}")).prefix("PREDICTION#").newest_first();
+        let page = self.page::<Kept>(&query, page).await?;
+        let items = page.items.into_iter().map(Kept::log).collect::<Result<_>>()?;
+        Ok(Page { items, next_page_token: page.next_page_token })
     }
 
     /// The record of a prediction.
@@ -52,7 +89,7 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn inference_log(&self, deployment_id: &str, prediction_id: &str) -> Result<Option<InferenceLog>> {
-        self.get(&key(deployment_id, prediction_id)).await
+        self.get::<Kept>(&key(deployment_id, prediction_id)).await?.map(Kept::log).transpose()
     }
 
     /// Records of many predictions of a deployment, by the prediction's id.
@@ -65,8 +102,8 @@ impl Store {
         prediction_ids: &std::collections::BTreeSet<String>,
     ) -> Result<std::collections::HashMap<String, InferenceLog>> {
         let keys = prediction_ids.iter().map(|id| key(deployment_id, id)).collect();
-        let found = self.get_all::<InferenceLog>(keys).await?;
-        Ok(found.into_values().map(|log| (log.prediction_id.clone(), log)).collect())
+        let found = self.get_all::<Kept>(keys).await?;
+        found.into_values().map(|kept| kept.log().map(|log| (log.prediction_id.clone(), log))).collect()
     }
 
     /// Records of a span, the newest first, `limit` of them behind `offset`. Of those that are passed over nothing but the key
@@ -89,7 +126,7 @@ impl Store {
         loop {
             let (items, next) = self.records_page(deployment_id, span, start, limit as usize - found.len(), false).await?;
             for item in items {
-                found.push(from_item(item)?);
+                found.push(read(item)?);
             }
             if next.is_none() || found.len() >= limit as usize {
                 return Ok(found);
@@ -110,7 +147,7 @@ impl Store {
         limit: u32,
     ) -> Result<(Vec<InferenceLog>, Option<Item>)> {
         let (items, next) = self.records_page(deployment_id, span, start, limit as usize, false).await?;
-        Ok((items.into_iter().map(from_item).collect::<Result<_>>()?, next))
+        Ok((items.into_iter().map(read).collect::<Result<_>>()?, next))
     }
 
     async fn records_page(
@@ -141,5 +178,23 @@ impl Store {
             .await
             .map_err(failed("reading records of predictions"))?;
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::to_item;
+
+    #[test]
+    fn records_from_before_values_were_texts_are_read_too() {
+        let log = InferenceLog { inputs: Some(json!({ "a": [1, 2.5] })), predictions: Some(json!(["x"])), ..InferenceLog::default() };
+        assert_eq!(read(to_item(&log).unwrap()).unwrap(), log);
+        let kept = to_item(&Kept::new(&log)).unwrap();
+        assert!(kept.contains_key("inputs_text") && !kept.contains_key("inputs"), "{kept:?}");
+        assert_eq!(read(kept).unwrap(), log);
     }
 }

@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod inference_logs;
 pub mod job_output;
 pub mod jobs;
+mod json_text;
 pub mod keys;
 pub mod layers;
 pub mod logged_models;

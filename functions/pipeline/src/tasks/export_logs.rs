@@ -53,3 +53,40 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     store.move_job(&job.id, JobStatus::Completed, change).await?;
     Ok(event)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::RowAccessor as _;
+    use serde_json::json;
+    use shared::domain::inference_log::InferenceLog;
+    use shared::domain::job::{Job, JobKind};
+    use shared::store::jobs::Created;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn numbers_are_exported_as_they_were() {
+        let test = testing::TestPlatform::start().await;
+        let store = test.platform.store().unwrap();
+        let deployment = store.ensure_deployment("prices", "serveml-model-").await.unwrap();
+        let record = InferenceLog {
+            prediction_id: shared::id::new_id(),
+            deployment_id: deployment.id.clone(),
+            status: 200,
+            rows: 2,
+            inputs: Some(json!({ "size": [50.0, 50] })),
+            predictions: Some(json!([3.0, 1e300])),
+            ..InferenceLog::default()
+        };
+        store.keep_inference_logs(&[record], 30).await.unwrap();
+        let job = Job { deployment_id: Some(deployment.id), ..Job::new(JobKind::Export, "prices".to_owned()) };
+        assert!(matches!(store.create_job(&job, None).await.unwrap(), Created::New));
+        perform(&test.platform, JobEvent { job_id: job.id.clone() }).await.unwrap();
+        let file = test.platform.objects().unwrap().get(&keys::export(&job.id)).await.unwrap().unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let row = reader.get_row_iter(None).unwrap().next().unwrap().unwrap();
+        assert_eq!((row.get_string(8).unwrap().as_str(), row.get_string(9).unwrap().as_str()), (r#"{"size":[50.0,50]}"#, "[3.0,1e+300]"));
+    }
+}
