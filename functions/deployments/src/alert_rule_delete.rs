@@ -26,6 +26,8 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let rule = access::alert_rule(platform, &request).await?;
     platform.store()?.retire_alert_rule(&rule.id).await?;
     // Where this breaks off, the next evaluation finishes it.
-    evaluate::rule_now(platform, &rule, Timestamp::now()).await?;
+    if let Err(error) = evaluate::rule_now(platform, &rule, Timestamp::now()).await {
+        tracing::warn!(%error, rule_id = rule.id, "the alerts of a deleted rule are not closed yet");
+    }
     Ok(response::no_content())
 }

@@ -74,22 +74,20 @@ impl Given {
     pub async fn change(self, platform: &Platform, request: &Request, rule: &mut AlertRule, fields: &mut Fields) -> Result<()> {
         let (minutes, severity) = rule.escalation.map_or((None, None), |before| (Some(before.minutes), Some(before.severity)));
         let minutes = self.escalation_minutes.unwrap_or(minutes);
-        let severity = self.escalation_severity.unwrap_or(severity);
+        // Without minutes there is no escalation, nor without a severity: one null takes both away.
+        let severity = self.escalation_severity.unwrap_or(severity.filter(|_| self.escalation_minutes != Some(None)));
+        let minutes = minutes.filter(|_| self.escalation_severity != Some(None) || self.escalation_minutes.is_some());
         if let Some(name) = self.name {
             rule.name = name;
         }
         if let Some(description) = self.description {
             rule.description = description;
         }
-        if let Some(metric) = self.metric {
-            rule.metric = metric;
-        }
+        let changed = self.metric.filter(|metric| *metric != rule.metric);
+        rule.metric = self.metric.unwrap_or(rule.metric);
         rule.operator = self.operator.unwrap_or(rule.operator);
         rule.threshold = self.threshold.unwrap_or(rule.threshold);
-        rule.window_minutes = self.window_minutes.unwrap_or(match self.metric {
-            Some(metric) => metric.default_window(),
-            None => rule.window_minutes,
-        });
+        rule.window_minutes = self.window_minutes.unwrap_or(changed.map_or(rule.window_minutes, Metric::default_window));
         rule.severity = self.severity.unwrap_or(rule.severity);
         rule.cooldown_minutes = self.cooldown_minutes.unwrap_or(rule.cooldown_minutes);
         rule.enabled = self.enabled.unwrap_or(rule.enabled);

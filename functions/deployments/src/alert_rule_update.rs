@@ -14,7 +14,7 @@ use crate::views::problem::Problem;
 /// Change an alert rule
 ///
 /// What is not named stays; null takes a description, a deployment or an escalation away; `channels` are replaced whole, and what
-/// was on its way to those before is not sent any more. A rule that is switched off has its alerts resolved.
+/// was on its way to those before is not sent any more. A rule that is switched off, or has another condition now, has its alerts resolved.
 #[utoipa::path(
     patch,
     path = "/api/mlops/alert-rules/{rule_id}",
@@ -35,6 +35,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let mut rule = access::alert_rule(platform, &request).await?;
     let mut fields = Fields::of_body(&request, LONGEST_BODY)?;
     let (given, channels) = Given::take(&mut fields);
+    let before = rule.condition();
     given.change(platform, &request, &mut rule, &mut fields).await?;
     let receivers = channels.map(|channels| channels.receivers(platform, &rule.id, &mut fields)).transpose()?;
     fields.finish()?;
@@ -43,8 +44,11 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     if !store.change_alert_rule(&rule, receivers.as_ref().map(|receivers| receivers.channels.as_slice())).await? {
         return Err(Error::conflict("The rule was changed by somebody else at the same moment; look at it and try again."));
     }
-    if !rule.enabled {
-        evaluate::rule_now(platform, &rule, Timestamp::now()).await?;
+    if !rule.enabled || rule.condition() != before {
+        // Its alerts end; where this breaks off, the next evaluation does it.
+        if let Err(error) = evaluate::rule_now(platform, &rule, Timestamp::now()).await {
+            tracing::warn!(%error, rule_id = rule.id, "the alerts of a changed rule are not closed yet");
+        }
     }
     let channels = match receivers {
         Some(receivers) => receivers.shown_once(),

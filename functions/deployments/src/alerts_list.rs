@@ -44,6 +44,11 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let window = take_window(&mut fields, 200);
     let (status, severity) = (fields.choice("status"), fields.choice("severity"));
     let (rule_id, deployment_id) = (fields.text("rule_id", 1..=LONGEST_ID), fields.text("deployment_id", 1..=LONGEST_ID));
+    for (field, id) in [("rule_id", &rule_id), ("deployment_id", &deployment_id)] {
+        if id.as_deref().is_some_and(|id| !shared::id::is_id(id)) {
+            fields.fault(&[field], "value is not a valid uuid", "type_error.uuid");
+        }
+    }
     fields.finish()?;
     let filter = AlertFilter { status, severity, rule_id: rule_id.as_deref(), deployment_id: deployment_id.as_deref() };
     let scope = scope(&project.id, request.caller.user_id());
@@ -308,7 +313,14 @@ mod tests {
     async fn a_query_that_is_wrong_is_told() {
         let watched = watched(json!({})).await;
         let path = format!("/api/mlops/projects/{}/alerts", watched.project_id);
-        for (query, status) in [("?status=open", 400), ("?severity=bad", 400), ("?limit=0", 422), ("?offset=x", 422), ("?rule_id=", 422)] {
+        for (query, status) in [
+            ("?status=open", 400),
+            ("?severity=bad", 400),
+            ("?limit=0", 422),
+            ("?offset=x", 422),
+            ("?rule_id=*", 422),
+            ("?deployment_id=x", 422),
+        ] {
             assert_eq!(get_as(&watched.test, &format!("{path}{query}"), &watched.owner).await.0, status, "{query}");
         }
         assert_eq!(get_as(&watched.test, "/api/mlops/alerts/x", &watched.owner).await.0, 404);

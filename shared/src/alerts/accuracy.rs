@@ -1,6 +1,8 @@
 //! By how much a deployment's predictions are less accurate than they were: what turned out to be true of the predictions of the
 //! window, against that of the predictions before it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::domain::alert::Observation;
@@ -9,6 +11,8 @@ use crate::{Platform, Result};
 
 /// So many of the newest are looked at, of the window and of what was before.
 const MOST: usize = 2000;
+/// So many of them may have been told before their prediction's record had arrived.
+const MOST_EARLY: usize = 200;
 /// From fewer, nothing is said.
 const FEWEST: usize = 30;
 /// The largest degradation that is told, in percent: an error that was nothing can grow without bound.
@@ -24,7 +28,24 @@ pub async fn degradation(platform: &Platform, deployment_id: &str, begin: i64) -
     let mut recent = store.newest_ground_truths(deployment_id, None, MOST).await?;
     recent.retain(|truth| crate::id::milliseconds(&truth.prediction_id).is_some_and(|made| made >= begin));
     let before = store.newest_ground_truths(deployment_id, Some(begin), MOST).await?;
+    let recent = with_predictions(platform, deployment_id, recent).await?;
+    let before = with_predictions(platform, deployment_id, before).await?;
     Ok(compare(&pairs(before), &pairs(recent)))
+}
+
+/// What was told before the prediction's record had arrived, with the record's prediction.
+async fn with_predictions(platform: &Platform, deployment_id: &str, mut truths: Vec<GroundTruth>) -> Result<Vec<GroundTruth>> {
+    let early = truths.iter().filter(|truth| truth.predicted.is_none()).take(MOST_EARLY);
+    let ids: BTreeSet<String> = early.map(|truth| truth.prediction_id.clone()).collect();
+    if ids.is_empty() {
+        return Ok(truths);
+    }
+    let records = platform.store()?.inference_logs_by_id(deployment_id, &ids).await?;
+    for truth in truths.iter_mut().filter(|truth| truth.predicted.is_none()) {
+        let predictions = records.get(&truth.prediction_id).and_then(|record| record.predictions.as_ref());
+        truth.predicted = predictions.and_then(|predictions| predictions.get(truth.record as usize)).cloned();
+    }
+    Ok(truths)
 }
 
 /// What was predicted, with what turned out to be true.
@@ -40,21 +61,26 @@ fn compare(before: &[Pair], recent: &[Pair]) -> Observation {
             return Observation::Unknown(format!("What was true is known of {} predictions {when}; {FEWEST} are needed.", pairs.len()));
         }
     }
-    match (mean_error(before), mean_error(recent)) {
-        (Some(before), Some(recent)) if [before, recent].iter().all(|error| error.is_finite()) => {
+    Observation::Value(match (numbers(before), numbers(recent)) {
+        // Numbers of which one is a fraction are measured; others are labels.
+        (Some(before), Some(recent)) if before.iter().chain(&recent).any(|pair| pair.0.fract() != 0.0 || pair.1.fract() != 0.0) => {
+            let (before, recent) = (mean_error(&before), mean_error(&recent));
             let grown = recent - before;
-            Observation::Value(if grown == 0.0 { 0.0 } else { (100.0 * grown / before).clamp(-100.0, LARGEST) })
+            if grown == 0.0 { 0.0 } else { (100.0 * grown / before).clamp(-100.0, LARGEST) }
         }
-        _ => Observation::Value(100.0 * (accuracy(before) - accuracy(recent))),
-    }
+        _ => 100.0 * (accuracy(before) - accuracy(recent)),
+    })
 }
 
-/// The mean absolute error, where the pairs are of numbers that are measured, not labels: one of them is a fraction.
-fn mean_error(pairs: &[Pair]) -> Option<f64> {
-    let numbers: Vec<(f64, f64)> =
-        pairs.iter().map(|(predicted, value)| Some((number(predicted)?, number(value)?))).collect::<Option<_>>()?;
-    let measured = numbers.iter().any(|(predicted, value)| predicted.fract() != 0.0 || value.fract() != 0.0);
-    measured.then(|| numbers.iter().map(|(predicted, value)| (predicted - value).abs()).sum::<f64>() / numbers.len() as f64)
+/// The pairs as numbers, where all of them are.
+fn numbers(pairs: &[Pair]) -> Option<Vec<(f64, f64)>> {
+    pairs.iter().map(|(predicted, value)| Some((number(predicted)?, number(value)?))).collect()
+}
+
+fn mean_error(pairs: &[(f64, f64)]) -> f64 {
+    let count = pairs.len() as f64;
+    // Divided first: a sum of very large numbers would be infinite.
+    pairs.iter().map(|(predicted, value)| (predicted / count - value / count).abs()).sum()
 }
 
 fn accuracy(pairs: &[Pair]) -> f64 {
@@ -72,7 +98,7 @@ fn same(predicted: &Value, value: &Value) -> bool {
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
         _ => None,
     }
 }
@@ -94,7 +120,7 @@ mod tests {
         right.chain((0..wrong).map(|_| (json!(1), json!("0")))).collect()
     }
 
-    fn numbers(error: f64) -> Vec<Pair> {
+    fn measures(error: f64) -> Vec<Pair> {
         (0..40).map(|at| (json!(f64::from(at) + error), json!(at))).collect()
     }
 
@@ -115,9 +141,10 @@ mod tests {
 
     #[test]
     fn errors_of_numbers_grow_by_parts() {
-        assert_eq!(value(compare(&numbers(0.5), &numbers(0.75))), 50.0);
-        assert_eq!(value(compare(&numbers(0.5), &numbers(0.25))), -50.0);
-        assert_eq!(value(compare(&numbers(0.5), &numbers(0.5))), 0.0);
+        assert_eq!(value(compare(&measures(0.5), &measures(0.75))), 50.0);
+        assert_eq!(value(compare(&measures(0.5), &measures(0.25))), -50.0);
+        assert_eq!(value(compare(&measures(0.5), &measures(0.5))), 0.0);
+        assert_eq!(value(compare(&measures(0.5), &measures(1.0))), 100.0, "the recent ones happen to be whole");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use drift::{Comparison, Outcome, ProfileBuilder};
 use serde_json::{Map, Value};
 
 use crate::domain::alert::Observation;
-use crate::domain::inference_log::InferenceLog;
+use crate::domain::metrics::Span;
 use crate::projects::analysis;
 use crate::store::inference_logs::Between;
 use crate::{Platform, Result, Timestamp};
@@ -26,7 +26,11 @@ pub async fn index(platform: &Platform, deployment_id: &str, begin: i64, now: Ti
     let kept = analysis::span(platform, None, None)?;
     let recent = rows(platform, deployment_id, Between { low: begin.max(kept.low), high: now.milliseconds() + 1 }).await?;
     if recent.is_empty() {
-        return Ok(Observation::Nothing);
+        let requests = platform.store()?.counts(deployment_id, Span::Hour, begin).await?;
+        return Ok(match requests.is_empty() {
+            true => Observation::Nothing,
+            false => Observation::Unknown("The window's predictions failed, or were not kept.".to_owned()),
+        });
     }
     let before = rows(platform, deployment_id, Between { low: kept.low, high: begin }).await?;
     Ok(compare(&before, &recent))
@@ -56,9 +60,9 @@ fn compare(before: &[Map<String, Value>], recent: &[Map<String, Value>]) -> Obse
 async fn rows(platform: &Platform, deployment_id: &str, span: Between) -> Result<Vec<Map<String, Value>>> {
     let (store, mut rows, mut start, mut looked_at) = (platform.store()?, Vec::new(), None, 0);
     loop {
-        let (records, next) = store.inference_logs_page(deployment_id, span, start, PAGE).await?;
+        let (records, next) = store.predictions_page(deployment_id, span, start, PAGE).await?;
         looked_at += records.len();
-        rows.extend(records.iter().filter(|record| record.status < 400).flat_map(outputs));
+        rows.extend(records.iter().flatten().flat_map(outputs));
         if next.is_none() || rows.len() >= MOST_ROWS || looked_at >= MOST_RECORDS {
             rows.truncate(MOST_ROWS);
             return Ok(rows);
@@ -68,8 +72,8 @@ async fn rows(platform: &Platform, deployment_id: &str, span: Between) -> Result
 }
 
 /// The predictions of a record, each as a row: a column for each output.
-fn outputs(record: &InferenceLog) -> Vec<Map<String, Value>> {
-    let Some(predictions) = record.predictions.as_ref().and_then(Value::as_array) else { return Vec::new() };
+fn outputs(predictions: &Value) -> Vec<Map<String, Value>> {
+    let Some(predictions) = predictions.as_array() else { return Vec::new() };
     let row = |prediction: &Value| match prediction {
         Value::Array(outputs) => {
             outputs.iter().take(MOST_OUTPUTS).enumerate().map(|(at, output)| (at.to_string(), output.clone())).collect()
@@ -86,8 +90,7 @@ mod tests {
     use serde_json::json;
 
     fn rows(count: usize, prediction: impl Fn(usize) -> Value) -> Vec<Map<String, Value>> {
-        let predictions: Vec<Value> = (0..count).map(prediction).collect();
-        outputs(&InferenceLog { predictions: Some(Value::Array(predictions)), ..InferenceLog::default() })
+        outputs(&Value::Array((0..count).map(prediction).collect()))
     }
 
     #[test]

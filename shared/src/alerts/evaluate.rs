@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::observe::observe;
 use crate::domain::alert::{Observation, Step, decide};
 use crate::domain::alert_rule::{AlertRule, Metric};
-use crate::domain::deployment::{Deployment, DeploymentStatus};
+use crate::domain::deployment::{Deployment, DeploymentStatus, ServingStage};
 use crate::domain::event::Event;
 use crate::domain::project::Project;
 use crate::paging::PageRequest;
@@ -101,12 +101,13 @@ pub async fn rule_now(platform: &Platform, listed: &AlertRule, now: Timestamp) -
     let (mut changes, mut left) = (0, false);
     for id in &deployments {
         // A deployment's record outlives it.
-        let Some(deployment) = store.deployment(id).await? else { continue };
+        let Some(deployment) = store.deployment_even_deleted(id).await? else { continue };
         let unwatched = match () {
             () if rule.deleted => Some("The rule was deleted."),
             () if !rule.enabled => Some("The rule was switched off."),
             () if deployment.status == DeploymentStatus::Deleted => Some("The deployment was deleted."),
             () if !watched.contains(id) => Some("The rule does not watch this deployment any more."),
+            () if deployment.stage == ServingStage::Archived => Some("The deployment takes no traffic any more."),
             () => None,
         };
         let changed = deployment_now(platform, &rule, &project, &deployment, unwatched, now).await?;

@@ -51,11 +51,8 @@ async fn error_rate(platform: &Platform, deployment_id: &str, window_minutes: u3
 
 /// Latencies are counted by hour: the window begins with the hour in which it begins.
 async fn latency_p99(platform: &Platform, deployment_id: &str, begin: i64) -> Result<Observation> {
-    let hours = platform.store()?.hours(deployment_id, Span::Hour.begin(begin)).await?;
-    Ok(match hours.counts.is_empty() {
-        true => Observation::Nothing,
-        false => Observation::Value(hours.latencies.quantile_ms(0.99)),
-    })
+    let latencies = platform.store()?.latencies(deployment_id, Span::Hour.begin(begin)).await?;
+    Ok(latencies.map_or(Observation::Nothing, |latencies| Observation::Value(latencies.quantile_ms(0.99))))
 }
 
 async fn model_staleness(platform: &Platform, deployment: &Deployment, now: Timestamp) -> Result<Observation> {

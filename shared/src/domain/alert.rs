@@ -114,6 +114,11 @@ impl Alert {
         }
     }
 
+    /// Whether the rule's condition is still the one that this alert tells of.
+    fn is_of(&self, rule: &AlertRule) -> bool {
+        (self.metric, self.operator, self.threshold) == (rule.metric, rule.operator, rule.threshold)
+    }
+
     /// What its rule's channels are told.
     pub fn notice(&self, project: &Project) -> AlertNotice {
         AlertNotice {
@@ -190,6 +195,10 @@ pub enum Step {
 /// but not told of until the cooldown is over.
 pub fn decide(rule: &AlertRule, deployment: &Deployment, standing: &Standing, observation: &Observation, now: Timestamp) -> Step {
     let open = standing.open.as_ref();
+    if let Some(open) = open.filter(|open| !open.is_of(rule)) {
+        // It told of another condition; whether this one holds is seen by the next evaluation.
+        return resolve(open, None, "The rule was changed.", now);
+    }
     match (observation, open) {
         (Observation::Unknown(_), _) => Step::Nothing,
         (Observation::Value(value), open) if rule.operator.holds(*value, rule.threshold) => {
@@ -350,6 +359,16 @@ mod tests {
         assert!(story.standing.open.is_none());
         story.values(&[(90, 600.0)]);
         assert_eq!(story.at(95, Observation::Unwatched("The rule was switched off.")), Some(EventKind::AlertResolved));
+    }
+
+    #[test]
+    fn an_alert_of_another_condition_ends() {
+        let mut story = Story::new(|_| {});
+        story.values(&[(0, 600.0)]);
+        story.rule.threshold = 400.0;
+        assert_eq!(story.values(&[(5, 600.0)]), [Some(EventKind::AlertResolved)]);
+        assert_eq!(story.last.as_ref().map(|alert| (alert.message.as_str(), alert.threshold)), Some(("The rule was changed.", 500.0)));
+        assert_eq!(story.values(&[(10, 600.0), (60, 600.0)]), [None, Some(EventKind::AlertFired)]);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::keys::{Index, Key};
 use super::query::Query;
 use super::update::Update;
 use super::webhooks;
-use super::write::{NewItem, Outcome, Write};
+use super::write::{ATTEMPTS, NewItem, Outcome, Write, back_off};
 use crate::domain::alert_rule::{AlertRule, MOST_RULES};
 use crate::domain::webhook::{Webhook, alert_rule_owner};
 use crate::paging::{Page, PageRequest};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Where every rule is listed that is evaluated.
 const ALL_RULES: &str = "ALERT_RULES";
@@ -127,14 +127,22 @@ impl Store {
     /// Takes a rule out of its lists and its channels away: from here on it is only there to have its alerts closed.
     ///
     /// # Errors
-    /// `Internal` when DynamoDB does not answer.
+    /// `Internal` when DynamoDB does not answer; `Unavailable` when others change it all the time.
     pub async fn retire_alert_rule(&self, id: &str) -> Result<()> {
-        let update = Update::new(key(id)).if_exists().set("deleted", &true)?.set("enabled", &false)?.add("revision", 1)?;
-        let mut writes = vec![Write::Update(update.remove("gsi1pk").remove("gsi1sk"))];
-        for channel in self.alert_channels(id).await? {
-            writes.push(Write::Delete(webhooks::key(channel.owner.as_deref(), &channel.id)));
+        for attempt in 0..ATTEMPTS {
+            let Some(rule) = self.alert_rule(id).await? else { return Ok(()) };
+            let update = Update::new(key(id)).if_compares("revision", "=", &rule.revision)?;
+            let update = update.set("revision", &(rule.revision + 1))?.set("deleted", &true)?.set("enabled", &false)?;
+            let mut writes = vec![Write::Update(update.remove("gsi1pk").remove("gsi1sk"))];
+            for channel in self.alert_channels(id).await? {
+                writes.push(Write::Delete(webhooks::key(channel.owner.as_deref(), &channel.id)));
+            }
+            if self.transact(writes).await?.is_done() {
+                return Ok(());
+            }
+            back_off(attempt).await;
         }
-        self.transact(writes).await.map(drop)
+        Err(Error::new(ErrorKind::Unavailable, "Others change this alert rule at this moment; try again."))
     }
 
     /// Deletes a rule whose alerts are closed.

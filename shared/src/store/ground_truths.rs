@@ -72,7 +72,7 @@ impl Store {
     pub async fn newest_ground_truths(&self, deployment_id: &str, before: Option<i64>, most: usize) -> Result<Vec<GroundTruth>> {
         let query = Query::table(format!("DEPLOYMENT#{deployment_id}")).prefix("GROUND_TRUTH#").newest_first();
         let bound = before.map(|before| format!("GROUND_TRUTH#{}", crate::id::beginning(before)));
-        let found = self.keyed(&query, bound.as_deref(), most).await?;
-        Ok(found.into_iter().map(|(_, truth)| truth).collect())
+        let found = self.keyed::<Kept>(&query, bound.as_deref(), most).await?;
+        found.into_iter().map(|(_, kept)| kept.truth()).collect()
     }
 }

@@ -1,7 +1,10 @@
 //! The records of predictions, kept for a time, and listed by the time at which they were made.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::json_text;
 use super::keys::Key;
@@ -45,6 +48,37 @@ impl Kept {
         let inputs = json_text::read(self.inputs_text, self.log.inputs)?;
         let predictions = json_text::read(self.predictions_text, self.log.predictions)?;
         Ok(InferenceLog { inputs, predictions, ..self.log })
+    }
+}
+
+/// What was predicted, of a record.
+#[derive(Debug, Deserialize)]
+struct Predicted {
+    status: u16,
+    predictions: Option<Value>,
+    predictions_text: Option<String>,
+}
+
+/// Which part of records is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Keys,
+    Predictions,
+}
+
+impl Part {
+    fn attributes(self) -> Option<&'static str> {
+        match self {
+            Self::All => None,
+            Self::Keys => Some("pk, sk"),
+            Self::Predictions => Some("#status, predictions, predictions_text"),
+        }
+    }
+
+    /// What an expression cannot name as it is: `status` is a word of DynamoDB's.
+    fn names(self) -> Option<HashMap<String, String>> {
+        (self == Self::Predictions).then(|| HashMap::from([("#status".to_owned(), "status".to_owned())]))
     }
 }
 
@@ -115,7 +149,7 @@ impl Store {
         let mut start = None;
         let mut left = offset as usize;
         while left > 0 {
-            let (keys, next) = self.records_page(deployment_id, span, start, left, true).await?;
+            let (keys, next) = self.records_page(deployment_id, span, start, left, Part::Keys).await?;
             left -= keys.len().min(left);
             if next.is_none() {
                 return Ok(Vec::new());
@@ -124,7 +158,7 @@ impl Store {
         }
         let mut found = Vec::new();
         loop {
-            let (items, next) = self.records_page(deployment_id, span, start, limit as usize - found.len(), false).await?;
+            let (items, next) = self.records_page(deployment_id, span, start, limit as usize - found.len(), Part::All).await?;
             for item in items {
                 found.push(read(item)?);
             }
@@ -146,8 +180,28 @@ impl Store {
         start: Option<Item>,
         limit: u32,
     ) -> Result<(Vec<InferenceLog>, Option<Item>)> {
-        let (items, next) = self.records_page(deployment_id, span, start, limit as usize, false).await?;
+        let (items, next) = self.records_page(deployment_id, span, start, limit as usize, Part::All).await?;
         Ok((items.into_iter().map(read).collect::<Result<_>>()?, next))
+    }
+
+    /// What was predicted in a span, the newest first, page by page, and nothing else of the records; nothing of one that failed,
+    /// or whose predictions were not kept.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn predictions_page(
+        &self,
+        deployment_id: &str,
+        span: Between,
+        start: Option<Item>,
+        limit: u32,
+    ) -> Result<(Vec<Option<Value>>, Option<Item>)> {
+        let (items, next) = self.records_page(deployment_id, span, start, limit as usize, Part::Predictions).await?;
+        let of = |item| {
+            let Predicted { status, predictions, predictions_text } = from_item(item)?;
+            Ok(json_text::read(predictions_text, predictions)?.filter(|_| status < 400))
+        };
+        Ok((items.into_iter().map(of).collect::<Result<_>>()?, next))
     }
 
     async fn records_page(
@@ -156,7 +210,7 @@ impl Store {
         span: Between,
         start: Option<Item>,
         limit: usize,
-        keys_only: bool,
+        part: Part,
     ) -> Result<(Vec<Item>, Option<Item>)> {
         if span.low >= span.high {
             return Ok((Vec::new(), None));
@@ -167,7 +221,8 @@ impl Store {
             .table_name(&self.table)
             .consistent_read(true)
             .scan_index_forward(false)
-            .set_projection_expression(keys_only.then(|| "pk, sk".to_owned()))
+            .set_projection_expression(part.attributes().map(str::to_owned))
+            .set_expression_attribute_names(part.names())
             .key_condition_expression("pk = :partition AND sk BETWEEN :low AND :high")
             .expression_attribute_values(":partition", AttributeValue::S(format!("DEPLOYMENT#{deployment_id}")))
             .expression_attribute_values(":low", AttributeValue::S(bound(span.low)))

@@ -33,7 +33,6 @@
 //! | deploy_function, publish_version | who may give a project's function its code | `pk = PROJECT#<id>`, `sk = LEASE` |
 //! | reconcile_jobs | projects whose alias does not follow the table yet | `gsi2`: `UNROUTED_PROJECTS`; only those carry it |
 //! | schedule_drift | deployments that take production traffic | `gsi2`: `PRODUCTION_DEPLOYMENTS`; only those carry it |
-//! | deployments with a privacy policy | the policy | `pk = PRIVACY_POLICY#<id>`, `sk = PRIVACY_POLICY` |
 //! | inference_logs_list, exports, drift | records of a span of time, newest first | `pk = DEPLOYMENT#<id>`, `sk` between `PREDICTION#<time>` and another: ids begin with their time |
 //! | inference_logs_list | how many those are | `pk = DEPLOYMENT#<id>`, `sk` begins with `RECORDS_OF_DAY#`, `RECORDS_OF_HOUR#`, `RECORDS_OF_MINUTE#`: the parts of each span are attributes |
 //! | ground truth, accuracy | what turned out to be true, by the prediction's time | `pk = DEPLOYMENT#<id>`, `sk` begins with `GROUND_TRUTH#` |

@@ -191,12 +191,7 @@ impl Store {
         let mut hours = Hours { counts: BTreeMap::new(), latencies: Latencies::new()?, audience: Audience::default() };
         for item in self.counted(deployment_id, Span::Hour, begin).await? {
             hours.counts.insert(item.begin()?, item.counts());
-            for (name, value) in &item.attributes {
-                let bucket = name.strip_prefix(LATENCY_PREFIX).and_then(|bucket| bucket.parse::<u64>().ok());
-                if let (Some(bucket), Some(requests)) = (bucket, value.as_u64()) {
-                    hours.latencies.add(bucket, requests);
-                }
-            }
+            item.add_latencies(&mut hours.latencies);
         }
         let query = Query::table(partition(deployment_id)).prefix("CALLERS#");
         let before = sort_key("CALLERS#", begin - Span::Hour.milliseconds());
@@ -204,6 +199,17 @@ impl Store {
             hours.audience.unite(audience);
         }
         Ok(hours)
+    }
+
+    /// The latencies of a deployment's hours from `begin` on; `None` where nothing was asked.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn latencies(&self, deployment_id: &str, begin: i64) -> Result<Option<Latencies>> {
+        let hours = self.counted(deployment_id, Span::Hour, begin).await?;
+        let mut latencies = Latencies::new()?;
+        hours.iter().for_each(|hour| hour.add_latencies(&mut latencies));
+        Ok((!hours.is_empty()).then_some(latencies))
     }
 
     async fn counted(&self, deployment_id: &str, span: Span, begin: i64) -> Result<Vec<Counted>> {
@@ -215,6 +221,15 @@ impl Store {
 impl Counted {
     fn begin(&self) -> Result<i64> {
         begin_of(&self.sk).ok_or_else(|| Error::broken(format!("{} is not the key of a counter", self.sk)))
+    }
+
+    fn add_latencies(&self, latencies: &mut Latencies) {
+        for (name, value) in &self.attributes {
+            let bucket = name.strip_prefix(LATENCY_PREFIX).and_then(|bucket| bucket.parse::<u64>().ok());
+            if let (Some(bucket), Some(requests)) = (bucket, value.as_u64()) {
+                latencies.add(bucket, requests);
+            }
+        }
     }
 
     fn counts(&self) -> Counts {

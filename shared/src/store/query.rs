@@ -98,6 +98,7 @@ impl Store {
         let mut rest: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let mut attempt = 0;
         while !rest.is_empty() {
+            let before = found.len();
             let batch = rest.drain(..rest.len().min(BATCH_GET_LIMIT)).collect();
             let wanted = KeysAndAttributes::builder().set_keys(Some(batch)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| Error::internal("building a batch", error))?;
@@ -109,7 +110,8 @@ impl Store {
             }
             let left: Vec<Item> = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|left| left.keys).collect();
             if !left.is_empty() {
-                attempt += 1;
+                // A batch of large items comes in parts: only one that brings nothing is a reason to give up some time.
+                attempt = if found.len() > before { 0 } else { attempt + 1 };
                 if attempt > ATTEMPTS {
                     return Err(Error::new(ErrorKind::Unavailable, "The table is busy at this moment; try again."));
                 }

@@ -1,5 +1,6 @@
 //! Writes: one by one with a condition, several at once in a transaction, many in batches.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -305,8 +306,13 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer; `Unavailable` when it keeps leaving items over.
     pub async fn put_all(&self, items: Vec<NewItem>) -> Result<()> {
-        let writes: Vec<WriteRequest> = items
-            .into_iter()
+        // DynamoDB refuses a batch that has a key twice; of several items under one, the last counts.
+        let mut by_key = BTreeMap::new();
+        for new in items {
+            by_key.insert(Key::of(&new.item)?, new);
+        }
+        let writes: Vec<WriteRequest> = by_key
+            .into_values()
             .map(|new| {
                 let put = PutRequest::builder().set_item(Some(new.item)).build();
                 put.map(|put| WriteRequest::builder().put_request(put).build()).map_err(|error| Error::internal("building a batch", error))
