@@ -50,8 +50,12 @@ pub async fn alert(platform: &Platform, request: &Request) -> Result<Alert> {
     }
 }
 
-/// Whether a caller may see a rule or an alert: a member of its project; in the project that is everybody's, who made the rule.
-async fn may_see(platform: &Platform, request: &Request, project_id: &str, owner: Option<&str>) -> Result<bool> {
+/// Whether a caller may see what somebody made in a project, such as a rule: its members may; in the project that is everybody's, who
+/// made it.
+///
+/// # Errors
+/// `Internal` when DynamoDB does not answer.
+pub async fn may_see(platform: &Platform, request: &Request, project_id: &str, owner: Option<&str>) -> Result<bool> {
     match projects::find(platform, &request.caller, project_id).await {
         Ok(project) => Ok(!project.is_default() || request.caller.may_use(owner)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

@@ -1,7 +1,7 @@
 //! `GET /api/mlops/projects/{project_id}/alert-rules`: a project's alert rules.
 
 use futures::future::try_join_all;
-use shared::domain::alert_rule::scope;
+use shared::domain::project::scope;
 use shared::http::response;
 use shared::{Platform, Request, Response, Result};
 

@@ -1,6 +1,6 @@
 //! `GET /api/mlops/projects/{project_id}/alerts`: a project's alerts.
 
-use shared::domain::alert_rule::scope;
+use shared::domain::project::scope;
 use shared::http::fields::{self, Fields};
 use shared::http::response;
 use shared::store::alerts::AlertFilter;
@@ -221,6 +221,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_alerts_of_a_deployment_that_takes_no_traffic_any_more_end() {
+        let watched = watched(json!({})).await;
+        let now = Timestamp::now();
+        watched.predictions(now, &[500]).await;
+        watched.evaluate(now).await;
+        let path = format!("/api/mlops/deployments/{}/deactivate", watched.deployment_id);
+        assert_eq!(post_as(&watched.test, &path, &watched.owner, &json!({})).await.0, 200);
+        watched.evaluate(now).await;
+        let (alerts, _) = watched.list("?status=resolved").await;
+        assert_eq!(alerts[0]["message"], "The deployment takes no traffic any more.");
+        let store = watched.test.platform.store().unwrap();
+        store.delete_deployment(&store.deployment(&watched.deployment_id).await.unwrap().unwrap()).await.unwrap();
+        assert_eq!(watched.evaluate(now.plus_seconds(7200)).await, 0);
+    }
+
+    #[tokio::test]
+    async fn another_condition_ends_the_alert_of_the_old_one() {
+        let watched = watched(json!({})).await;
+        let now = Timestamp::now();
+        watched.predictions(now, &[500]).await;
+        watched.evaluate(now).await;
+        let one = format!("/api/mlops/alert-rules/{}", watched.rule);
+        assert_eq!(patch_as(&watched.test, &one, &watched.owner, &json!({ "name": "Other", "cooldown_minutes": 5 })).await.0, 200);
+        assert_eq!(watched.list("?status=firing").await.1, 1);
+        assert_eq!(patch_as(&watched.test, &one, &watched.owner, &json!({ "metric": "latency_p99" })).await.0, 200);
+        let (alerts, _) = watched.list("?status=resolved").await;
+        assert_eq!((&alerts[0]["message"], &alerts[0]["metric"]), (&json!("The rule was changed."), &json!("error_rate")));
+    }
+
+    #[tokio::test]
     async fn a_deletion_that_broke_off_is_finished_by_the_next_evaluation() {
         let watched = watched(json!({})).await;
         let now = Timestamp::now();
@@ -255,13 +285,11 @@ mod tests {
         assert_eq!(evaluate::all(&watched.test.platform, now).await.unwrap().changes, 0, "nothing is known yet");
 
         watched.predictions(now, &[200]).await;
+        let deployment = store.deployment(&watched.deployment_id).await.unwrap().unwrap();
         let feature = drift::FeatureDrift { psi: 0.5, status: drift::Status::High };
         let features = [("amount".to_owned(), feature)].into();
         let report = drift::Report { overall_status: drift::Status::High, features, inference_rows: 500 };
-        store
-            .keep_drift_report(&shared::domain::drift_report::DriftReport::new(&watched.deployment_id, &id::new_id(), report))
-            .await
-            .unwrap();
+        store.keep_drift_report(&shared::domain::drift_report::DriftReport::new(&deployment, &id::new_id(), report)).await.unwrap();
         // Before the last hour all was fine and all predictions right; since then all is fraud, and a half of it wrong.
         for (begin, label, right) in [(now.milliseconds() - 7_200_000, "fine", 1), (now.milliseconds() - 1_800_000, "fraud", 2)] {
             let mut records = Vec::new();

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use privacy::PiiType;
 use serde::Serialize;
-use serde_json::Value;
 use shared::domain::deployment::PrivacySettings;
 use shared::domain::name;
 use shared::domain::project::Project;
@@ -16,12 +15,11 @@ use shared::store::idempotency::Idempotency;
 use shared::{Error, Platform, Request, Response, Result};
 use utoipa::ToSchema;
 
+use crate::privacy_policy_fields::take_column_map;
 use crate::views::problem::Problem;
 use crate::{access, model_get};
 
 const LONGEST_BODY: usize = 256 * 1024;
-/// The most columns of which a deployment may say what they hold.
-const MOST_COLUMNS: usize = 500;
 
 /// A stage to which a model can be deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,13 +124,13 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         policy_id: fields.text("privacy_policy_id", 1..=80),
         anonymize_logs: fields.boolean("privacy_anonymize_logs"),
         anonymize_response: fields.boolean("privacy_anonymize_response"),
-        column_map: column_map(&mut fields),
-        threshold: threshold(&mut fields),
+        column_map: names_by_column(take_column_map(&mut fields, "privacy_column_map")),
+        threshold: fields.number("privacy_threshold", 0.0..=1.0),
     };
     fields.finish()?;
     let stage = stage.ok_or_else(|| Error::broken("a stage that was checked is there"))?;
     if let Some(id) = &privacy.policy_id {
-        check_policy(platform, &project, id).await?;
+        check_policy(platform, &request, &project, id).await?;
     }
     let model = model_get::find(platform, &project, &model_id).await?;
     let idempotency = Idempotency::of(&request, "project_deployment")?;
@@ -144,47 +142,21 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     response::json(StatusCode::CREATED, &created)
 }
 
-/// That a privacy policy is one of the project's.
+/// That a privacy policy is one of the project's that the caller may use.
 ///
 /// # Errors
 /// `NotFound` when it is not; `Internal` when DynamoDB does not answer.
-pub async fn check_policy(platform: &Platform, project: &Project, id: &str) -> Result<()> {
-    platform.store()?.privacy_policy_of_project(&project.id, id).await?.map(drop).ok_or_else(|| {
+pub async fn check_policy(platform: &Platform, request: &Request, project: &Project, id: &str) -> Result<()> {
+    let policy = platform.store()?.privacy_policy(id).await?.filter(|policy| policy.project_id == project.id);
+    let usable = policy.is_some_and(|policy| !project.is_default() || request.caller.may_use(policy.owner.as_deref()));
+    usable.then_some(()).ok_or_else(|| {
         let shown: String = id.chars().take(80).collect();
         Error::not_found(format!("Privacy policy {shown} not found in project {}", project.id))
     })
 }
 
-fn column_map(fields: &mut Fields) -> BTreeMap<String, String> {
-    let Some(Value::Object(map)) = fields.object("privacy_column_map", 64 * 1024, 2) else { return BTreeMap::new() };
-    if map.len() > MOST_COLUMNS {
-        fields.fault(&["privacy_column_map"], format!("ensure this value has at most {MOST_COLUMNS} items"), "value_error.dict.max_items");
-    }
-    let mut columns = BTreeMap::new();
-    for (column, kind) in map {
-        match kind {
-            Value::String(kind) if PiiType::ALL.iter().any(|known| known.name() == kind) => {
-                columns.insert(column, kind);
-            }
-            Value::String(_) => {
-                let known: Vec<&str> = PiiType::ALL.iter().map(|known| known.name()).collect();
-                let message = format!("value is not a valid type of personal data; permitted: {}", known.join(", "));
-                fields.fault(&["privacy_column_map", &column], message, "type_error.enum");
-            }
-            _ => fields.fault(&["privacy_column_map", &column], "str type expected", "type_error.string"),
-        }
-    }
-    columns
-}
-
-fn threshold(fields: &mut Fields) -> Option<f64> {
-    let value = fields.any("privacy_threshold")?;
-    let number = value.as_f64().filter(|number| (0.0..=1.0).contains(number));
-    if number.is_none() {
-        let kind = if value.is_number() { "value_error.number.not_le" } else { "type_error.float" };
-        fields.fault(&["privacy_threshold"], "ensure this value is a number from 0 to 1", kind);
-    }
-    number
+fn names_by_column(map: Option<BTreeMap<String, PiiType>>) -> BTreeMap<String, String> {
+    map.unwrap_or_default().into_iter().map(|(column, kind)| (column, kind.name().to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -280,5 +252,40 @@ mod tests {
         }
         let (_, answer) = post_as(&test, &path, &owner, &json!({})).await;
         assert_eq!(answer["detail"].as_array().unwrap().len(), 3, "{answer}");
+    }
+
+    #[tokio::test]
+    async fn of_deployments_for_production_the_one_that_was_asked_for_last_stays() {
+        let test = TestPlatform::start().await;
+        let owner = user(&test, "owner").await;
+        let project_id = project(&test, &owner).await;
+        let model_id = model_in(&test, &owner, &project_id, "fraud").await;
+        let production = json!({ "stage": "production" });
+        let slow = deploy(&test, &owner, &project_id, &model_id, &production).await;
+        let quick = deploy(&test, &owner, &project_id, &model_id, &production).await;
+        go_live(&test, &quick).await;
+        go_live(&test, &slow).await;
+        let stages = stages(&test, &owner, &project_id).await;
+        assert_eq!((stages[&quick].as_str(), stages[&slow].as_str()), ("production", "staging"));
+    }
+
+    #[tokio::test]
+    async fn a_key_of_one_project_is_none_of_another() {
+        let test = TestPlatform::start().await;
+        let owner = user(&test, "owner").await;
+        let (one, other) = (project(&test, &owner).await, project(&test, &owner).await);
+        let model_id = model_in(&test, &owner, &one, "fraud").await;
+        let body = json!({ "model_id": model_id, "name": "n", "stage": "staging" });
+        let ask = |project_id: String| {
+            let request =
+                testing::with_json(testing::request(http::Method::POST, &format!("/api/mlops/projects/{project_id}/deployments")), &body);
+            let request = testing::with_header(request, "authorization", &format!("Bearer {owner}"));
+            test.send(crate::FUNCTIONS, testing::with_header(request, "idempotency-key", "nightly"))
+        };
+        let version = json!({ "model_name": "fraud", "version": 1 });
+        assert_eq!(post_as(&test, &format!("/api/mlops/projects/{other}/models"), &owner, &version).await.0, 201);
+        assert_eq!(ask(one.clone()).await.status(), 201);
+        assert_eq!(ask(one).await.status(), 201);
+        assert_eq!(ask(other).await.status(), 409);
     }
 }

@@ -108,9 +108,7 @@ pub async fn go_live(test: &TestPlatform, id: &str) -> Deployment {
     let live = Live::new(None, job.model_version.unwrap(), version.to_string(), format!("repository@sha256:{version}"));
     let deployment = store.set_live(id, &job.id, &live).await.unwrap();
     if deployment.goes_to_production {
-        let percent = deployment.traffic_percent.unwrap();
-        let from = [shared::domain::deployment::ServingStage::Staging];
-        shared::projects::routing::promote(&test.platform, deployment.project(), id, percent, &from).await.unwrap();
+        shared::projects::routing::go_to_production(&test.platform, &deployment).await.unwrap();
     }
     store.move_job(&job.id, JobStatus::Deployed, JobChange::default()).await.unwrap();
     store.release_deployment(id, &job.id).await.unwrap();

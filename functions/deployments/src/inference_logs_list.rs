@@ -15,6 +15,11 @@ use crate::prediction::shown;
 use crate::views::problem::Problem;
 use crate::{access, moment};
 
+/// The most bytes of a page's inputs and predictions: Lambda carries answers of up to 6 MB.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// What the rest of a record takes.
+const RECORD_BYTES: usize = 500;
+
 /// The record of one request for predictions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InferenceLogView {
@@ -92,7 +97,8 @@ fn records(inputs: Value) -> Vec<Value> {
 
 /// List inference logs
 ///
-/// The newest first; `total` counts all of the span. Kept for as long as the platform is set to.
+/// The newest first; `total` counts all of the span. Kept for as long as the platform is set to. A page has at most 4 MB, so it can have
+/// fewer records than `limit`: the next begins behind those that it has.
 #[utoipa::path(
     get,
     path = "/api/mlops/deployments/{deployment_id}/inference-logs",
@@ -122,7 +128,13 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     let found = store.inference_logs_between(&deployment.id, span, window.offset, window.limit).await?;
     let total = store.count_records(&deployment.id, span.low, span.high).await?;
-    response::ok(&List::new(found.into_iter().map(InferenceLogView::new).collect(), total, window))
+    let mut bytes = 0;
+    let views = found.into_iter().map(InferenceLogView::new).take_while(|view| {
+        let is_first = bytes == 0;
+        bytes += view.inputs.to_string().len() + view.prediction.to_string().len() + RECORD_BYTES;
+        is_first || bytes <= MOST_BYTES
+    });
+    response::ok(&List::new(views.collect(), total, window))
 }
 
 #[cfg(test)]
@@ -273,6 +285,12 @@ mod tests {
             .unwrap();
         assert_eq!(kept.items.len(), 2);
         assert_eq!((&kept.items[0].value, kept.items[0].predicted.as_ref()), (&json!("0"), Some(&json!("0"))));
+        // Of what is said twice of one record, the last counts.
+        let twice = json!([{ "prediction_id": ids[0], "value": 1 }, { "prediction_id": format!("{}.0", ids[0]), "value": 1e300 }]);
+        assert_eq!(post_as(&test, &path, &owner, &twice).await.0, 200);
+        let page = shared::paging::PageRequest { limit: 10, after: None };
+        let kept = test.platform.store().unwrap().ground_truths(&deployment_id, &page).await.unwrap();
+        assert_eq!((kept.items.len(), &kept.items[1].value), (2, &json!(1e300)));
         for (body, expected) in [
             (json!({}), 422),
             (json!([]), 422),

@@ -13,6 +13,9 @@ use crate::views::problem::Problem;
 /// For how long the address of an export's file is good.
 const VALID: Duration = Duration::from_secs(3600);
 
+/// For how many days the file of an export is there: as long as `template.yaml` lets the bucket keep it.
+const EXPORT_DAYS: f64 = 7.0;
+
 /// A job.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProjectJob)]
@@ -31,7 +34,7 @@ pub struct JobView {
     pub error: Option<String>,
     /// How many records it looked at.
     pub rows: Option<u64>,
-    /// Where the file of an export is, for an hour.
+    /// Where the file of an export is, for an hour; it is there for seven days.
     pub download_url: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
@@ -71,9 +74,10 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         shared::ErrorKind::NotFound => missing(),
         _ => error,
     })?;
+    let is_there = job.completed_at.is_some_and(|completed| Timestamp::now().seconds_since(completed) < EXPORT_DAYS * 86_400.0);
     let download_url = match &job.result_key {
-        Some(key) => Some(platform.objects()?.presign_get(key, VALID).await?),
-        None => None,
+        Some(key) if is_there => Some(platform.objects()?.presign_get(key, VALID).await?),
+        _ => None,
     };
     response::ok(&JobView {
         kind,

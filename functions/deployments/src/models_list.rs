@@ -1,5 +1,6 @@
 //! `GET /api/mlops/projects/{project_id}/models`: the models of a project.
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use shared::http::response;
 use shared::{Platform, Request, Response, Result};
 
@@ -7,6 +8,9 @@ use crate::access;
 use crate::page::{List, window};
 use crate::views::model::ModelView;
 use crate::views::problem::Problem;
+
+/// How many models are looked at at once: what a new one is has to be read from its files.
+const CONCURRENT: usize = 8;
 
 /// List models
 ///
@@ -34,9 +38,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let store = platform.store()?;
     let models = store.project_models(&project.id, window.offset, window.limit).await?;
     let total = store.count_project_models(&project.id).await?;
-    let mut items = Vec::with_capacity(models.len());
-    for model in models {
-        items.push(ModelView::new(platform, model).await?);
-    }
+    let views = models.into_iter().map(|model| ModelView::new(platform, model));
+    let items = stream::iter(views).buffered(CONCURRENT).try_collect().await?;
     response::ok(&List::new(items, total, window))
 }

@@ -113,7 +113,7 @@ impl Asked {
         fields.finish()?;
         let policy = match &options.privacy_policy_id {
             Some(id) => {
-                crate::deployment_create::check_policy(platform, project, id).await?;
+                crate::deployment_create::check_policy(platform, request, project, id).await?;
                 platform.store()?.privacy_policy_of_project(&project.id, id).await?
             }
             None => None,

@@ -1,5 +1,6 @@
 //! `GET /api/mlops/projects/{project_id}/privacy-policies`: a project's privacy policies.
 
+use shared::domain::project::scope;
 use shared::http::response;
 use shared::{Platform, Request, Response, Result};
 
@@ -10,7 +11,7 @@ use crate::views::problem::Problem;
 
 /// List privacy policies
 ///
-/// The newest first. A project has at most a hundred.
+/// The newest first. A project has at most a hundred; in the project of everybody, each user those that the user made.
 #[utoipa::path(
     get,
     path = "/api/mlops/projects/{project_id}/privacy-policies",
@@ -31,7 +32,7 @@ use crate::views::problem::Problem;
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let project = access::project(platform, &request).await?;
     let window = window(&request, 200)?;
-    let found = platform.store()?.privacy_policies(&project.id).await?;
+    let found = platform.store()?.privacy_policies(&scope(&project.id, request.caller.user_id())).await?;
     let total = found.len() as u64;
     let items = found.into_iter().skip(window.offset as usize).take(window.limit as usize).map(PrivacyPolicyView::from).collect();
     response::ok(&List::new(items, total, window))

@@ -37,7 +37,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     fields.require("actions");
     let given = Given::take(&mut fields);
     fields.finish()?;
-    let mut policy = PrivacyPolicy::new(project.id, String::new(), None, Policy::default());
+    let mut policy = PrivacyPolicy::new(project.id, request.caller.user_id().map(str::to_owned), String::new(), None, Policy::default());
     given.change(&mut policy);
     platform.store()?.create_privacy_policy(&policy).await?;
     response::json(StatusCode::CREATED, &PrivacyPolicyView::from(policy))
@@ -102,6 +102,47 @@ mod tests {
             assert_eq!(status, 404, "{answer}");
         }
         assert_eq!(get_as(&test, &one, &owner).await, (200, made));
+    }
+
+    #[tokio::test]
+    async fn in_everybodys_project_a_policy_is_its_makers() {
+        let test = TestPlatform::start().await;
+        let (owner, other) = (user(&test, "owner").await, user(&test, "other").await);
+        let project = format!("/api/mlops/projects/{}", shared::domain::project::DEFAULT_PROJECT_ID);
+        let path = format!("{project}/privacy-policies");
+        let (status, made) = post_as(&test, &path, &owner, &json!({ "name": "n", "actions": {}, "threshold": 1e-200 })).await;
+        assert_eq!(status, 201, "{made}");
+        let id = made["id"].as_str().unwrap();
+        let one = format!("/api/mlops/privacy-policies/{id}");
+        for (status, answer) in [
+            get_as(&test, &one, &other).await,
+            patch_as(&test, &one, &other, &json!({ "name": "mine" })).await,
+            delete_as(&test, &one, &other).await,
+            post_as(&test, &format!("{project}/predict"), &other, &json!({ "inputs": { "a": 1 }, "options": { "privacy_policy_id": id } }))
+                .await,
+        ] {
+            assert_eq!(status, 404, "{answer}");
+        }
+        assert_eq!(
+            (get_as(&test, &path, &other).await.1["total"].as_u64(), get_as(&test, &path, &owner).await.1["total"].as_u64()),
+            (Some(0), Some(1))
+        );
+    }
+
+    #[tokio::test]
+    async fn of_two_changes_at_once_none_is_lost() {
+        let test = TestPlatform::start().await;
+        let owner = user(&test, "owner").await;
+        let project_id = project(&test, &owner).await;
+        let path = format!("/api/mlops/projects/{project_id}/privacy-policies");
+        let (_, made) = post_as(&test, &path, &owner, &json!({ "name": "n", "actions": {} })).await;
+        let one = format!("/api/mlops/privacy-policies/{}", made["id"].as_str().unwrap());
+        let changes = [json!({ "column_map": { "customer": "email" } }), json!({ "threshold": 0.9 })];
+        let answers = futures::future::join_all(changes.iter().map(|change| patch_as(&test, &one, &owner, change))).await;
+        let (_, kept) = get_as(&test, &one, &owner).await;
+        for ((status, answer), (field, change)) in answers.iter().zip([("column_map", &changes[0]), ("threshold", &changes[1])]) {
+            assert!(*status == 409 || (*status == 200 && kept[field] == change[field]), "{status} {answer}: {kept}");
+        }
     }
 
     #[tokio::test]

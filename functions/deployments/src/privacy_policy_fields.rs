@@ -35,8 +35,8 @@ impl Given {
             name: fields.text("name", 1..=name::LONGEST_NAME),
             description: fields.text("description", 0..=LONGEST_DESCRIPTION),
             actions: actions(fields),
-            column_map: column_map(fields),
-            threshold: threshold(fields),
+            column_map: take_column_map(fields, "column_map"),
+            threshold: fields.number("threshold", 0.0..=1.0),
         }
     }
 
@@ -89,36 +89,28 @@ fn actions(fields: &mut Fields) -> Option<BTreeMap<PiiType, Action>> {
     Some(actions)
 }
 
-fn column_map(fields: &mut Fields) -> Option<BTreeMap<String, PiiType>> {
-    let Value::Object(given) = fields.object("column_map", LONGEST_BODY, 2)? else { return None };
+/// Takes a map from columns to the types of personal data that they hold, and notes what is wrong with it.
+pub fn take_column_map(fields: &mut Fields, field: &str) -> Option<BTreeMap<String, PiiType>> {
+    let Value::Object(given) = fields.object(field, LONGEST_BODY, 2)? else { return None };
     if given.len() > MOST_COLUMNS {
-        fields.fault(&["column_map"], format!("ensure this value has at most {MOST_COLUMNS} items"), "value_error.dict.max_items");
+        fields.fault(&[field], format!("ensure this value has at most {MOST_COLUMNS} items"), "value_error.dict.max_items");
         return None;
     }
     let mut columns = BTreeMap::new();
     for (column, kind) in given {
         if column.is_empty() || column.len() > LONGEST_COLUMN {
             let message = format!("a column's name has 1 to {LONGEST_COLUMN} bytes");
-            fields.fault(&["column_map", &shown(&column)], message, "value_error.any_str.max_length");
+            fields.fault(&[field, &shown(&column)], message, "value_error.any_str.max_length");
             continue;
         }
         match kind.as_str().and_then(pii_type) {
             Some(kind) => {
                 columns.insert(column, kind);
             }
-            None => fields.fault(&["column_map", &shown(&column)], format!("use one of {}", types()), "value_error.const"),
+            None => fields.fault(&[field, &shown(&column)], format!("use one of {}", types()), "value_error.const"),
         }
     }
     Some(columns)
-}
-
-fn threshold(fields: &mut Fields) -> Option<f64> {
-    let value = fields.any("threshold")?;
-    let number = value.as_f64().filter(|number| (0.0..=1.0).contains(number));
-    if number.is_none() {
-        fields.fault(&["threshold"], "ensure this value is a number from 0 to 1", "value_error.number.not_le");
-    }
-    number
 }
 
 fn shown(text: &str) -> String {
@@ -175,7 +167,7 @@ pub struct PrivacyPolicyView {
 
 impl From<PrivacyPolicy> for PrivacyPolicyView {
     fn from(kept: PrivacyPolicy) -> Self {
-        let PrivacyPolicy { id, project_id, name, description, policy, created_at, updated_at } = kept;
+        let PrivacyPolicy { id, project_id, name, description, policy, created_at, updated_at, owner: _ } = kept;
         let privacy::Policy { actions, threshold, column_map, key: _ } = policy;
         Self { id, project_id, name, description, actions, column_map, threshold, created_at, updated_at }
     }

@@ -2,8 +2,9 @@
 
 use shared::domain::privacy_policy::PrivacyPolicy;
 use shared::http::response;
-use shared::{Error, Platform, Request, Response, Result, projects};
+use shared::{Error, Platform, Request, Response, Result};
 
+use crate::access;
 use crate::privacy_policy_fields::PrivacyPolicyView;
 use crate::views::problem::Problem;
 
@@ -32,9 +33,8 @@ pub async fn find(platform: &Platform, request: &Request) -> Result<PrivacyPolic
     let id = request.path_parameter("policy_id")?;
     let missing = || Error::not_found(format!("Privacy policy {} not found", id.chars().take(80).collect::<String>()));
     let policy = platform.store()?.privacy_policy(id).await?.ok_or_else(missing)?;
-    match projects::find(platform, &request.caller, &policy.project_id).await {
-        Ok(_) => Ok(policy),
-        Err(error) if error.kind() == shared::ErrorKind::NotFound => Err(missing()),
-        Err(error) => Err(error),
+    match access::may_see(platform, request, &policy.project_id, policy.owner.as_deref()).await? {
+        true => Ok(policy),
+        false => Err(missing()),
     }
 }

@@ -23,6 +23,7 @@ use crate::views::problem::Problem;
         (status = 200, description = "The policy as it is now", body = PrivacyPolicyView),
         (status = 401, description = "Not signed in", body = Problem),
         (status = 404, description = "None of the caller's projects has such a policy", body = Problem),
+        (status = 409, description = "Somebody else changed it at the same moment", body = Problem),
         (status = 422, description = "A field does not hold what it must", body = Problem),
     )
 )]
@@ -32,8 +33,10 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let given = Given::take(&mut fields);
     fields.finish()?;
     given.change(&mut policy);
-    policy.updated_at = Timestamp::now();
-    let changed = platform.store()?.change_privacy_policy(&policy).await?;
-    let changed = changed.ok_or_else(|| Error::not_found(format!("Privacy policy {} not found", policy.id)))?;
+    let read_at = std::mem::replace(&mut policy.updated_at, Timestamp::now());
+    let changed = platform.store()?.change_privacy_policy(&policy, read_at).await?;
+    let changed = changed.ok_or_else(|| {
+        Error::conflict("The policy was changed or deleted by somebody else at the same moment; look at it and try again.")
+    })?;
     response::ok(&PrivacyPolicyView::from(changed))
 }

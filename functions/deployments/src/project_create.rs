@@ -4,7 +4,7 @@ use http::StatusCode;
 use shared::domain::project::Project;
 use shared::http::fields::Fields;
 use shared::http::response;
-use shared::{Platform, Request, Response, Result, config};
+use shared::{Error, Platform, Request, Response, Result, config};
 use utoipa::ToSchema;
 
 use crate::views::problem::Problem;
@@ -12,6 +12,8 @@ use crate::views::project::ProjectView;
 
 const LONGEST_BODY: usize = 64 * 1024;
 const LONGEST_NAME: usize = 256;
+/// The most projects of a user: what looks at all projects has a bound of its own.
+const MOST_PROJECTS: u64 = 1000;
 const LONGEST_DESCRIPTION: usize = 2000;
 
 /// The project to make.
@@ -37,6 +39,7 @@ pub struct ProjectRequest {
     responses(
         (status = 201, description = "The project", body = ProjectView),
         (status = 401, description = "Not signed in", body = Problem),
+        (status = 409, description = "The caller is in as many projects as may be", body = Problem),
         (status = 422, description = "A field does not hold what it must", body = Problem),
     )
 )]
@@ -51,7 +54,11 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     fields.finish()?;
     let prefix = platform.config.get(config::MODEL_FUNCTION_PREFIX)?;
     let project = Project::new(name.trim(), description, &user, &prefix);
-    platform.store()?.create_project(&project).await?;
+    let store = platform.store()?;
+    if store.count_projects_of(&user).await? >= MOST_PROJECTS {
+        return Err(Error::conflict(format!("A user may be in at most {MOST_PROJECTS} projects; leave one first.")));
+    }
+    store.create_project(&project).await?;
     response::json(StatusCode::CREATED, &ProjectView::new(project, &request.base_url))
 }
 

@@ -1,6 +1,7 @@
 //! Evaluates alert rules. Two evaluations at once do no harm: what each decides holds only as long as nobody else decided.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
@@ -10,13 +11,13 @@ use crate::domain::alert::{Observation, Step, decide};
 use crate::domain::alert_rule::{AlertRule, Metric};
 use crate::domain::deployment::{Deployment, DeploymentStatus, ServingStage};
 use crate::domain::event::Event;
-use crate::domain::project::Project;
+use crate::domain::project::{Project, scope};
 use crate::paging::PageRequest;
 use crate::{Platform, Result, Timestamp, projects};
 
 const PAGE_SIZE: u32 = 100;
-/// So many pages of rules are read at the most.
-const MOST_PAGES: usize = 100;
+/// How long a run takes at the most; less than until the next one.
+const PATIENCE: Duration = Duration::from_secs(200);
 /// How many rules are looked at at once.
 const CONCURRENT: usize = 8;
 
@@ -44,25 +45,32 @@ impl Evaluated {
     }
 }
 
-/// Evaluates every rule.
+/// Evaluates every rule, or as many as there is time for: the next run goes on where this one ends.
 ///
 /// # Errors
 /// `Internal` when the rules cannot be listed.
 pub async fn all(platform: &Platform, now: Timestamp) -> Result<Evaluated> {
+    let (began, store) = (Instant::now(), platform.store()?);
     let mut done = Evaluated::default();
-    let mut page = PageRequest { limit: PAGE_SIZE, after: None };
-    for _ in 0..MOST_PAGES {
-        let rules = platform.store()?.all_alert_rules(&page).await?;
+    let mut token = store.evaluation_cursor().await?;
+    loop {
+        let page = PageRequest::new(PAGE_SIZE, PAGE_SIZE, token.as_deref())?;
+        let rules = store.all_alert_rules(&page).await?;
         let looks = rules.items.into_iter().map(|rule| async move {
             let changes = rule_now(platform, &rule, now).await;
             (rule, changes)
         });
         let looked: Vec<_> = stream::iter(looks).buffer_unordered(CONCURRENT).collect().await;
         looked.into_iter().for_each(|(rule, changes)| done.count(&rule, changes));
-        let Some(token) = rules.next_page_token else { return Ok(done) };
-        page = PageRequest::new(PAGE_SIZE, PAGE_SIZE, Some(&token))?;
+        token = rules.next_page_token;
+        if token.is_none() || began.elapsed() >= PATIENCE {
+            break;
+        }
     }
-    tracing::warn!(?done, "there are more alert rules than one run evaluates");
+    if token.is_some() {
+        tracing::warn!(?done, "there are more alert rules than one run evaluates");
+    }
+    store.keep_evaluation_cursor(token).await?;
     Ok(done)
 }
 
@@ -74,7 +82,7 @@ pub async fn after_drift(platform: &Platform, deployment: &Deployment, now: Time
     let mut done = Evaluated::default();
     let project = projects::by_id(platform, deployment.project()).await?;
     // In the project that is everybody's, each user's rules have a list of their own: the schedule evaluates those.
-    let scope = crate::domain::alert_rule::scope(&project.id, deployment.owner.as_deref());
+    let scope = scope(&project.id, deployment.owner.as_deref());
     let rules = platform.store()?.alert_rules(&scope).await?;
     for rule in rules.iter().filter(|rule| rule.enabled && rule.metric == Metric::DriftPsi) {
         if watched(rule, &project).contains(&deployment.id) {

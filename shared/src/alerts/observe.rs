@@ -33,6 +33,9 @@ async fn drift_psi(platform: &Platform, deployment: &Deployment) -> Result<Obser
     let Some(report) = platform.store()?.drift_report(&deployment.id).await? else {
         return Ok(Observation::Unknown("Drift was not computed yet.".to_owned()));
     };
+    if report.model_version != deployment.changing_version() {
+        return Ok(Observation::Unknown("Drift was not computed yet of the version that is live.".to_owned()));
+    }
     let highest = report.features.values().map(|feature| feature.psi).max_by(f64::total_cmp);
     Ok(highest.map_or_else(|| Observation::Unknown("The drift report has no features.".to_owned()), Observation::Value))
 }

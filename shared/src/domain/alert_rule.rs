@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::project::{DEFAULT_PROJECT_ID, Project};
+use super::project::{Project, scope};
 use crate::http::fields::Choice;
 use crate::{Timestamp, id};
 
@@ -247,14 +247,6 @@ impl AlertRule {
     /// Its condition, as a person writes it: `latency_p99 > 500 ms`.
     pub fn condition(&self) -> String {
         format!("{} {} {}{}", self.metric.name(), self.operator.symbol(), self.threshold, self.metric.unit())
-    }
-}
-
-/// Where the rules and alerts of a project are listed that a user sees.
-pub fn scope(project_id: &str, user: Option<&str>) -> String {
-    match project_id {
-        DEFAULT_PROJECT_ID => format!("{project_id}#{}", user.unwrap_or("anyone")),
-        _ => project_id.to_owned(),
     }
 }
 

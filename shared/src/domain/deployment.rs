@@ -320,6 +320,11 @@ impl Deployment {
         if self.name.is_empty() { &self.model_name } else { &self.name }
     }
 
+    /// The model version that it serves now, where that can become another one: a deployment of a project's serves one for good.
+    pub fn changing_version(&self) -> Option<u64> {
+        self.live_model_version.filter(|_| self.project_id.is_none())
+    }
+
     /// A deployment of a project's: a version of the project's function, which nobody can call directly.
     pub fn of_project(project_id: &str, function_name: &str, model_name: &str) -> Self {
         Self {

@@ -4,6 +4,7 @@ use drift::{FeatureDrift, Report, Status};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use super::deployment::Deployment;
 use crate::Timestamp;
 
 /// A drift report as the table holds it.
@@ -11,6 +12,9 @@ use crate::Timestamp;
 pub struct DriftReport {
     /// The deployment.
     pub deployment_id: String,
+    /// The model version that it served, where that can become another one.
+    #[serde(default)]
+    pub model_version: Option<u64>,
     /// The worst of the features' statuses.
     pub overall_status: Status,
     /// Each feature's index and status.
@@ -25,9 +29,10 @@ pub struct DriftReport {
 
 impl DriftReport {
     /// The report that a job made of a deployment.
-    pub fn new(deployment_id: &str, job_id: &str, report: Report) -> Self {
+    pub fn new(deployment: &Deployment, job_id: &str, report: Report) -> Self {
         Self {
-            deployment_id: deployment_id.to_owned(),
+            deployment_id: deployment.id.clone(),
+            model_version: deployment.changing_version(),
             overall_status: report.overall_status,
             features: report.features,
             inference_rows: report.inference_rows,

@@ -3,6 +3,7 @@
 use privacy::{Key, Policy};
 use serde::{Deserialize, Serialize};
 
+use super::project::scope;
 use crate::{Timestamp, id, token};
 
 /// The most policies of a project.
@@ -15,6 +16,9 @@ pub struct PrivacyPolicy {
     pub id: String,
     /// The project whose deployments may name it.
     pub project_id: String,
+    /// Who made it; absent where nobody in particular did.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// Its name, for people.
     pub name: String,
     /// What it is for.
@@ -29,9 +33,13 @@ pub struct PrivacyPolicy {
 
 impl PrivacyPolicy {
     /// A new policy of a project, with a key of its own.
-    pub fn new(project_id: String, name: String, description: Option<String>, policy: Policy) -> Self {
+    pub fn new(project_id: String, owner: Option<String>, name: String, description: Option<String>, policy: Policy) -> Self {
         let now = Timestamp::now();
         let policy = Policy { key: Some(Key::new(token::new_secret())), ..policy };
-        Self { id: id::new_id(), project_id, name, description, policy, created_at: now, updated_at: now }
+        Self { id: id::new_id(), project_id, owner, name, description, policy, created_at: now, updated_at: now }
+    }
+    /// Where it is listed: with its project's; in the project that is everybody's, with those of who made it.
+    pub fn scope(&self) -> String {
+        scope(&self.project_id, self.owner.as_deref())
     }
 }

@@ -163,6 +163,15 @@ impl Project {
     }
 }
 
+/// Where what belongs to a project is listed for a user: with the project; in the one that is everybody's, what the user made is
+/// nobody else's business.
+pub fn scope(project_id: &str, user: Option<&str>) -> String {
+    match project_id {
+        DEFAULT_PROJECT_ID => format!("{project_id}#{}", user.unwrap_or("anyone")),
+        _ => project_id.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -225,7 +225,8 @@ impl Fields {
             self.fault(&[field], message, "value_error.number.not_le");
             return None;
         }
-        Some(number)
+        // DynamoDB has no number that is nearer to zero than 1e-130.
+        Some(if number.abs() < 1e-100 { 0.0 } else { number })
     }
 
     /// Whether a field is there, and null: a change takes what it holds away.

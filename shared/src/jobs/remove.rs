@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::paging::PageRequest;
+use crate::projects::routing;
 use crate::{Error, ErrorKind, Platform, Result, id, images};
 
 /// How many versions' images are read at once.
@@ -44,6 +45,7 @@ pub async fn remove(platform: &Platform, deployment: &Deployment) -> Result<()> 
 }
 
 async fn while_leased(platform: &Platform, deployment: &Deployment) -> Result<()> {
+    routing::leave(platform, deployment).await?;
     platform.model_functions().delete(&deployment.function_name).await?;
     let images = images_of(platform, &deployment.id).await?;
     images::delete(platform, &images).await?;

@@ -3,6 +3,7 @@
 
 use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::job::{Job, JobStatus};
+use crate::projects::routing;
 use crate::{Error, Platform, Result};
 
 /// Takes down what a deployment job serves, so that nothing of it answers any more. Where nothing of it is served (it
@@ -48,6 +49,7 @@ async fn while_leased(platform: &Platform, job: &Job, deployment_id: &str) -> Re
     if !is_to_go(job, &deployment)? {
         return Ok(());
     }
+    routing::leave(platform, &deployment).await?;
     platform.model_functions().delete(&deployment.function_name).await?;
     store.delete_deployment(&deployment).await?;
     tracing::info!(job_id = job.id, deployment_id, function_name = deployment.function_name, "a deployment was taken down");

@@ -43,9 +43,13 @@ pub fn training_profile(folder: &str) -> String {
     artifact(&format!("{folder}/training_profile.json"))
 }
 
-/// The profile that was posted for a deployment.
-pub fn posted_profile(deployment_id: &str) -> String {
-    format!("profiles/{deployment_id}.json")
+/// The profile that was posted for a deployment; of one that takes one version of its model after the other, for the version that it
+/// had then.
+pub fn posted_profile(deployment_id: &str, model_version: Option<u64>) -> String {
+    match model_version {
+        Some(version) => format!("profiles/{deployment_id}-{version}.json"),
+        None => format!("profiles/{deployment_id}.json"),
+    }
 }
 
 /// The file of an export.

@@ -1,5 +1,7 @@
 //! Jobs that look at a deployment's records of predictions: drift, and exports.
 
+use std::collections::BTreeSet;
+
 use crate::domain::deployment::Deployment;
 use crate::domain::job::{Job, JobKind};
 use crate::identity::Caller;
@@ -70,7 +72,7 @@ pub fn span(platform: &Platform, since: Option<Timestamp>, until: Option<Timesta
 /// # Errors
 /// `Internal` when AWS does not answer.
 pub async fn baseline(platform: &Platform, deployment: &Deployment) -> Result<Option<drift::Profile>> {
-    if let Some(profile) = profile(platform, &keys::posted_profile(&deployment.id)).await? {
+    if let Some(profile) = profile(platform, &posted(deployment)).await? {
         return Ok(Some(profile));
     }
     let folder = super::models::of_deployment(platform, deployment).await?.and_then(|version| version.artifact_path);
@@ -110,5 +112,28 @@ async fn profile(platform: &Platform, key: &str) -> Result<Option<drift::Profile
 /// `Internal` when AWS does not answer.
 pub async fn keep_baseline(platform: &Platform, deployment: &Deployment, profile: &drift::Profile) -> Result<()> {
     let text = serde_json::to_vec(profile).map_err(|error| Error::internal("writing a profile", error))?;
-    platform.objects()?.put(&keys::posted_profile(&deployment.id), text).await
+    platform.objects()?.put(&posted(deployment), text).await
+}
+
+/// Where a deployment's posted profile is.
+fn posted(deployment: &Deployment) -> String {
+    keys::posted_profile(&deployment.id, deployment.changing_version())
+}
+
+/// The columns of which a deployment's records do not hold what was asked, but what its privacy policy makes of it: they cannot be
+/// compared with the data on which the model was trained.
+///
+/// # Errors
+/// `Internal` when DynamoDB does not answer.
+pub async fn treated_columns(platform: &Platform, deployment: &Deployment) -> Result<BTreeSet<String>> {
+    let settings = &deployment.privacy;
+    let policy = match &settings.policy_id {
+        Some(id) => platform.store()?.privacy_policy(id).await?.filter(|policy| policy.project_id == deployment.project()),
+        None => None,
+    };
+    if !settings.anonymize_logs.unwrap_or(policy.is_some()) {
+        return Ok(BTreeSet::new());
+    }
+    let of_policy = policy.map(|policy| policy.policy.column_map.into_keys()).into_iter().flatten();
+    Ok(of_policy.chain(settings.column_map.keys().cloned()).collect())
 }

@@ -15,39 +15,72 @@ use crate::{Error, Platform, Result};
 /// `Conflict` when no version of it answers; `Unavailable` when others change the project all the time; `Internal` when AWS
 /// does not answer.
 pub async fn promote(platform: &Platform, project_id: &str, deployment_id: &str, percent: u8, from: &[ServingStage]) -> Result<Project> {
-    change(platform, project_id, deployment_id, |project, found| {
-        let deployment = found.of(deployment_id)?;
-        if !from.contains(&deployment.stage) {
-            return Ok(None);
+    change(platform, project_id, deployment_id, |project, found| promotion(project, found, deployment_id, percent, from)).await
+}
+
+/// Brings a deployment to production that was made to go there, now that it answers. Where one that was asked for later is there
+/// already, that one stays, and `false` is given: how long a build takes does not decide what is in production. One that was
+/// deactivated meanwhile stays so.
+///
+/// # Errors
+/// As [`promote`].
+pub async fn go_to_production(platform: &Platform, deployment: &Deployment) -> Result<bool> {
+    let percent = deployment.traffic_percent.unwrap_or(100);
+    let project = change(platform, deployment.project(), &deployment.id, |project, found| {
+        let later = |target: &Target| target.deployment_id > deployment.id && found.get(&target.deployment_id).is_some();
+        match project.production.as_ref().is_some_and(later) {
+            true => Ok(None),
+            false => promotion(project, found, &deployment.id, percent, &[ServingStage::Staging]),
         }
-        let target = Target::of(deployment).filter(|_| deployment.is_live());
-        let target = target.ok_or_else(|| {
-            let status = deployment.error.clone().unwrap_or_else(|| "its model is still being brought up".to_owned());
-            Error::conflict(format!("The deployment does not answer yet and cannot be promoted: {status}"))
-        })?;
-        let mut routing = Routing { production: project.production.clone(), canary: project.canary.clone(), stages: Vec::new() };
-        let archived = |target: &Option<Target>, routing: &mut Routing| {
-            let of = target.as_ref().filter(|target| target.deployment_id != deployment_id);
-            if let Some(old) = of.and_then(|target| found.get(&target.deployment_id)) {
-                routing.stages.push((old.clone(), ServingStage::Archived));
-            }
-        };
-        let in_production = project.production.as_ref().is_some_and(|production| found.get(&production.deployment_id).is_some());
-        let canary = project.canary.as_ref().map(|canary| canary.target.clone());
-        let is_production = project.production.as_ref().is_some_and(|production| production.deployment_id == deployment_id);
-        archived(&canary, &mut routing);
-        if percent < 100 && in_production && !is_production {
-            routing.canary = Some(Canary { target, percent });
-            routing.stages.push((deployment.clone(), ServingStage::Canary));
-        } else {
-            archived(&project.production, &mut routing);
-            (routing.production, routing.canary) = (Some(target), None);
-            routing.stages.push((deployment.clone(), ServingStage::Production));
+    });
+    let project = project.await?;
+    let canary = project.canary.as_ref().map(|canary| &canary.target);
+    Ok(project.production.iter().chain(canary).any(|target| target.deployment_id == deployment.id))
+}
+
+/// Has a deployment that is going to be deleted take no production traffic any more.
+///
+/// # Errors
+/// As [`deactivate`].
+pub async fn leave(platform: &Platform, deployment: &Deployment) -> Result<()> {
+    match deployment.stage {
+        ServingStage::Production | ServingStage::Canary => deactivate(platform, deployment.project(), &deployment.id).await.map(drop),
+        ServingStage::Staging | ServingStage::Archived => Ok(()),
+    }
+}
+
+/// What a promotion makes of a project; `None` where it changes nothing.
+fn promotion(project: &Project, found: &Found, deployment_id: &str, percent: u8, from: &[ServingStage]) -> Result<Option<Routing>> {
+    let deployment = found.of(deployment_id)?;
+    if !from.contains(&deployment.stage) {
+        return Ok(None);
+    }
+    let target = Target::of(deployment).filter(|_| deployment.is_live());
+    let target = target.ok_or_else(|| {
+        let status = deployment.error.clone().unwrap_or_else(|| "its model is still being brought up".to_owned());
+        Error::conflict(format!("The deployment does not answer yet and cannot be promoted: {status}"))
+    })?;
+    let mut routing = Routing { production: project.production.clone(), canary: project.canary.clone(), stages: Vec::new() };
+    let archived = |target: &Option<Target>, routing: &mut Routing| {
+        let of = target.as_ref().filter(|target| target.deployment_id != deployment_id);
+        if let Some(old) = of.and_then(|target| found.get(&target.deployment_id)) {
+            routing.stages.push((old.clone(), ServingStage::Archived));
         }
-        routing.stages.retain(|(deployment, stage)| deployment.stage != *stage);
-        Ok(Some(routing))
-    })
-    .await
+    };
+    let in_production = project.production.as_ref().is_some_and(|production| found.get(&production.deployment_id).is_some());
+    let canary = project.canary.as_ref().map(|canary| canary.target.clone());
+    let is_production = project.production.as_ref().is_some_and(|production| production.deployment_id == deployment_id);
+    archived(&canary, &mut routing);
+    if percent < 100 && in_production && !is_production {
+        routing.canary = Some(Canary { target, percent });
+        routing.stages.push((deployment.clone(), ServingStage::Canary));
+    } else {
+        archived(&project.production, &mut routing);
+        (routing.production, routing.canary) = (Some(target), None);
+        routing.stages.push((deployment.clone(), ServingStage::Production));
+    }
+    routing.stages.retain(|(deployment, stage)| deployment.stage != *stage);
+    Ok(Some(routing))
 }
 
 /// Has a deployment take no traffic any more, and nothing in its place: a canary's part goes back to what is in production.

@@ -1,6 +1,8 @@
 //! Alert rules in the table, with the receivers that are their channels. A project has at most [`MOST_RULES`], so that its list
 //! is read whole.
 
+use serde::{Deserialize, Serialize};
+
 use super::Store;
 use super::keys::{Index, Key};
 use super::query::Query;
@@ -14,6 +16,15 @@ use crate::{Error, ErrorKind, Result};
 
 /// Where every rule is listed that is evaluated.
 const ALL_RULES: &str = "ALERT_RULES";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Cursor {
+    token: Option<String>,
+}
+
+fn cursor_key() -> Key {
+    Key::new("ALERT_RULES", "CURSOR")
+}
 
 pub(super) fn key(id: &str) -> Key {
     Key::new(format!("ALERT_RULE#{id}"), "ALERT_RULE")
@@ -151,5 +162,21 @@ impl Store {
     /// `Internal` when DynamoDB does not answer.
     pub async fn delete_alert_rule(&self, id: &str) -> Result<()> {
         self.delete(&key(id)).await
+    }
+
+    /// Behind which of all rules the next evaluation begins, as a page's token; `None`: with the first.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn evaluation_cursor(&self) -> Result<Option<String>> {
+        Ok(self.get::<Cursor>(&cursor_key()).await?.and_then(|cursor| cursor.token))
+    }
+
+    /// Keeps where the next evaluation begins.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn keep_evaluation_cursor(&self, token: Option<String>) -> Result<()> {
+        self.put(NewItem::new(&cursor_key(), &Cursor { token })?).await.map(drop)
     }
 }

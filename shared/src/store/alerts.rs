@@ -12,8 +12,9 @@ use super::query::Query;
 use super::update::Update;
 use super::write::{NewItem, Write};
 use crate::domain::alert::{Alert, AlertStatus, Standing};
-use crate::domain::alert_rule::{AlertRule, Severity, scope};
+use crate::domain::alert_rule::{AlertRule, Severity};
 use crate::domain::event::Event;
+use crate::domain::project::scope;
 use crate::http::fields::{Choice as _, Window};
 use crate::{Result, Timestamp};
 

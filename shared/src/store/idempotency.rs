@@ -23,7 +23,7 @@ pub struct Idempotency {
 /// What is remembered of the first request with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// The hash of the request's body.
+    /// The hash of the request's path and body.
     pub request_hash: String,
     /// The job that it started.
     pub job_id: String,
@@ -40,7 +40,9 @@ impl Idempotency {
         if key.is_empty() || key.len() > LONGEST_KEY {
             return Err(Error::bad_request(format!("Idempotency-Key must have 1 to {LONGEST_KEY} printable characters")));
         }
-        let request_hash = hex::encode(Sha256::digest(&request.body));
+        // The path tells what the request is about: the same body for another deployment is another request.
+        let hash = Sha256::new().chain_update(&request.path).chain_update("\n").chain_update(&request.body);
+        let request_hash = hex::encode(hash.finalize());
         let user = request.caller.user_id().unwrap_or_default().to_owned();
         Ok(Some(Self { scope, user, key: key.to_owned(), request_hash }))
     }
@@ -64,6 +66,8 @@ impl Idempotency {
         if record.request_hash == self.request_hash {
             return Ok(());
         }
-        Err(Error::conflict("This Idempotency-Key was used for a request with another body; use a new key for a new request."))
+        Err(Error::conflict(
+            "This Idempotency-Key was used for another request, with another body or path; use a new key for a new request.",
+        ))
     }
 }

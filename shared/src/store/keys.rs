@@ -39,7 +39,7 @@
 //! | drift | the newest report, those before it, why there is none | `pk = DEPLOYMENT#<id>`, `sk = DRIFT`, begins with `DRIFT#`, `= DRIFT_PROBLEM` |
 //! | alert-rule routes, evaluations | an alert rule; where it stands with a deployment | `pk = ALERT_RULE#<id>`, `sk = ALERT_RULE`; `= STATE#<deployment>` |
 //! | alert_rules_list | a project's rules (in everybody's project a user's), at most a hundred, newest first | `gsi1`: `PROJECT#<scope>#ALERT_RULES`, by id |
-//! | evaluate_alerts | every rule | `gsi2`: `ALERT_RULES`, by id |
+//! | evaluate_alerts | every rule; where the next run begins | `gsi2`: `ALERT_RULES`, by id; `pk = ALERT_RULES`, `sk = CURSOR` |
 //! | alert routes, evaluations | an alert | `pk = ALERT#<id>`, `sk = ALERT` |
 //! | alerts_list | alerts by any of status, severity, rule, deployment, newest first; how many | `pk = ALERTS#<scope>#<status or *>#<severity or *>#<rule or *>#<deployment or *>`, `sk` begins with `ENTRY#`; `TOTAL` |
 //! | publish_event, rule routes | a rule's channels | `pk = WEBHOOKS#ALERT_RULE#<id>`, `sk` begins with `WEBHOOK#` |

@@ -8,14 +8,14 @@ use super::query::Query;
 use super::update::Update;
 use super::write::{NewItem, Outcome};
 use crate::domain::privacy_policy::{MOST_POLICIES, PrivacyPolicy};
-use crate::{Error, Result};
+use crate::{Error, Result, Timestamp};
 
 fn key(id: &str) -> Key {
     Key::new(format!("PRIVACY_POLICY#{id}"), "PRIVACY_POLICY")
 }
 
-fn list_of(project_id: &str) -> String {
-    format!("PROJECT#{project_id}#PRIVACY_POLICIES")
+fn list_of(scope: &str) -> String {
+    format!("PROJECT#{scope}#PRIVACY_POLICIES")
 }
 
 impl Store {
@@ -33,10 +33,10 @@ impl Store {
     /// # Errors
     /// `Conflict` when the project has as many as may be; `Internal` when DynamoDB does not answer.
     pub async fn create_privacy_policy(&self, policy: &PrivacyPolicy) -> Result<()> {
-        if self.privacy_policies(&policy.project_id).await?.len() >= MOST_POLICIES {
+        if self.privacy_policies(&policy.scope()).await?.len() >= MOST_POLICIES {
             return Err(Error::conflict(format!("A project may have at most {MOST_POLICIES} privacy policies; delete one first.")));
         }
-        let item = NewItem::new(&key(&policy.id), policy)?.listed(Index::First, list_of(&policy.project_id), &policy.id).if_absent();
+        let item = NewItem::new(&key(&policy.id), policy)?.listed(Index::First, list_of(&policy.scope()), &policy.id).if_absent();
         match self.put(item).await? {
             Outcome::Done(()) => Ok(()),
             Outcome::Refused(_) => Err(Error::broken("a new privacy policy was there already")),
@@ -54,25 +54,27 @@ impl Store {
         self.get(&key(id)).await
     }
 
-    /// A project's policies, the newest first.
+    /// The policies of a scope ([`PrivacyPolicy::scope`]), the newest first.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
-    pub async fn privacy_policies(&self, project_id: &str) -> Result<Vec<PrivacyPolicy>> {
-        self.all(&Query::index(Index::First, list_of(project_id)).newest_first()).await
+    pub async fn privacy_policies(&self, scope: &str) -> Result<Vec<PrivacyPolicy>> {
+        self.all(&Query::index(Index::First, list_of(scope)).newest_first()).await
     }
 
-    /// Writes what was changed of a policy; its key and project stay. `None` when it was deleted meanwhile.
+    /// Writes what was changed of a policy that was read with that `updated_at`; its key and project stay. `None` when it was
+    /// changed or deleted meanwhile.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
-    pub async fn change_privacy_policy(&self, policy: &PrivacyPolicy) -> Result<Option<PrivacyPolicy>> {
+    pub async fn change_privacy_policy(&self, policy: &PrivacyPolicy, read_at: Timestamp) -> Result<Option<PrivacyPolicy>> {
         let update = Update::new(key(&policy.id))
             .set("name", &policy.name)?
             .set("description", &policy.description)?
             .set("policy", &policy.policy)?
             .set("updated_at", &policy.updated_at)?
-            .if_exists();
+            .if_exists()
+            .if_compares("updated_at", "=", &read_at)?;
         match self.update(update).await? {
             Outcome::Done(changed) => Ok(Some(changed)),
             Outcome::Refused(_) => Ok(None),

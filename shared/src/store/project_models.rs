@@ -17,7 +17,7 @@ use crate::paging::PageRequest;
 use crate::{Error, Result, Timestamp};
 
 /// The most projects in which one version may be: they are part of one item of the table.
-const MOST_PROJECTS: usize = 100;
+const MOST_PROJECTS: usize = 40;
 /// How many versions from before they had ids are looked at whenever somebody lists models.
 const BACKFILLED_AT_ONCE: u32 = 200;
 
@@ -91,7 +91,7 @@ impl Store {
         let id = version.id();
         let Some(identity) = self.get::<Identity>(&identity_key(&id)).await? else { return Ok(Vec::new()) };
         let mut writes = vec![Write::Delete(identity_key(&id))];
-        for project_id in identity.projects.iter().take(super::write::TRANSACTION_LIMIT / 2 - 10) {
+        for project_id in &identity.projects {
             let value = aws_sdk_dynamodb::types::AttributeValue::S(id.clone());
             writes.push(Write::DeleteWhere(member_key(project_id, &id), "model_id", value));
             writes.push(counting(project_id, &id, -1)?);

@@ -30,12 +30,16 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     let deployment = super::deployment(platform, &job).await?;
     let outcome = match analysis::baseline(platform, &deployment).await? {
         None => Err(analysis::NO_BASELINE.to_owned()),
-        Some(profile) => compare(platform, &deployment.id, &profile).await?,
+        Some(mut profile) => {
+            let treated = analysis::treated_columns(platform, &deployment).await?;
+            profile.features.retain(|feature, _| !treated.contains(feature));
+            compare(platform, &deployment.id, &profile).await?
+        }
     };
     match outcome {
         Ok(report) => {
             let rows = report.inference_rows;
-            store.keep_drift_report(&DriftReport::new(&deployment.id, &job.id, report)).await?;
+            store.keep_drift_report(&DriftReport::new(&deployment, &job.id, report)).await?;
             let change = JobChange { result_rows: Some(rows), ..JobChange::default() };
             store.move_job(&job.id, JobStatus::Completed, change).await?;
             // The report stands whatever becomes of the rules; the schedule evaluates them again.
@@ -80,6 +84,8 @@ async fn compare(platform: &Platform, deployment_id: &str, profile: &drift::Prof
         Outcome::TooFewTrainingRows { rows, needed } => {
             Err(format!("The baseline is of {rows} rows, and {needed} are needed; post a larger one with POST …/drift/baseline."))
         }
-        Outcome::NoSharedFeatures => Err("The recent inputs have none of the baseline's features.".to_owned()),
+        Outcome::NoSharedFeatures => {
+            Err("The recent inputs have none of the baseline's features, but for columns that a privacy policy treats.".to_owned())
+        }
     })
 }

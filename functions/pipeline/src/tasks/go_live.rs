@@ -1,6 +1,6 @@
 //! Moves the traffic to the version that was verified.
 
-use shared::domain::deployment::{Deployment, ModelMetadata, ServingStage};
+use shared::domain::deployment::{Deployment, ModelMetadata};
 use shared::domain::job::{Job, JobKind, JobStatus};
 use shared::store::deployments::Live;
 use shared::store::jobs::JobChange;
@@ -48,17 +48,13 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
     };
     let deployment = store.set_live(&deployment.id, &job.id, &live).await?;
     if deployment.goes_to_production {
-        promote(platform, &deployment).await?;
+        if !projects::routing::go_to_production(platform, &deployment).await? {
+            super::say(platform, &job, 51, "Another deployment, asked for later, is in production; this one stays where it is").await?;
+        }
     }
     store.move_job(&job.id, JobStatus::Deployed, JobChange { deployment_url: url, ..JobChange::default() }).await?;
     store.release_deployment(&deployment.id, &job.id).await?;
     Ok(event)
-}
-
-/// Brings a deployment to production that was made to go there. One that was deactivated meanwhile stays so.
-async fn promote(platform: &Platform, deployment: &Deployment) -> Result<()> {
-    let percent = deployment.traffic_percent.unwrap_or(100);
-    projects::routing::promote(platform, deployment.project(), &deployment.id, percent, &[ServingStage::Staging]).await.map(drop)
 }
 
 /// What is known of the model of a job that says nothing of it: what was known, where the job brings no other model.
