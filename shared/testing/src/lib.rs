@@ -68,6 +68,14 @@ impl TestPlatform {
         Self::start_with(TELLING_VALUES).await
     }
 
+    /// The same with further values of the configuration, each instead of what it was before; the last
+    /// one of a name counts. They are kept for the rest of the process.
+    pub async fn start_telling_with(more: Vec<(config::Variable, String)>) -> Self {
+        let others = TELLING_VALUES.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).copied();
+        let more = more.iter().rev().map(|(name, value)| (*name, &*value.clone().leak()));
+        Self::start_with(others.chain(more).collect::<Vec<_>>().leak()).await
+    }
+
     async fn start_with(values: &'static [(config::Variable, &'static str)]) -> Self {
         let aws = aws::Aws::start().await;
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())

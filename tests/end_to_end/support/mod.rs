@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod cloud;
+pub mod mail_server;
 pub mod python;
 pub mod receiver;
 pub mod scripts;

@@ -3,15 +3,11 @@
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use shared::domain::network::Networks;
 use shared::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, pause_after};
 use shared::{Platform, Result, Timestamp, config};
 
 use super::publish_event::DeliveryId;
-use crate::webhooks::send::{self, Answer, Message, PATIENCE};
-
-/// A receiver that answers with this is gone for good.
-const GONE: u16 = 410;
+use crate::webhooks::attempt::{self, Ended, Ending};
 
 /// How a delivery stands behind an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,15 +38,14 @@ pub async fn perform(platform: &Platform, id: DeliveryId) -> Result<Attempted> {
         store.drop_delivery(&delivery).await?;
         return Ok(done(id));
     };
-    let (attempt, gone) = attempt(platform, &webhook, &delivery).await?;
-    let state = if attempt.succeeded {
-        DeliveryState::Succeeded
-    } else if gone || attempt.attempt >= delivery.most_attempts() {
-        DeliveryState::Failed
-    } else {
-        DeliveryState::Pending
+    let (attempt, ended) = attempt(platform, &webhook, &delivery).await?;
+    let state = match ended.ending {
+        Ending::Taken => DeliveryState::Succeeded,
+        Ending::Open if attempt.attempt < delivery.most_attempts() => DeliveryState::Pending,
+        Ending::Open | Ending::Refused | Ending::Gone => DeliveryState::Failed,
     };
-    store.record_attempt(&webhook, &delivery, &attempt, state, gone).await?;
+    let delivery = Delivery { settled: ended.settled, ..delivery };
+    store.record_attempt(&webhook, &delivery, &attempt, state, ended.ending == Ending::Gone).await?;
     if state != DeliveryState::Pending {
         return Ok(done(id));
     }
@@ -58,40 +53,42 @@ pub async fn perform(platform: &Platform, id: DeliveryId) -> Result<Attempted> {
     Ok(Attempted { delivery: id, done: false, wait_seconds: pause_after(attempt.attempt, first) })
 }
 
-async fn attempt(platform: &Platform, webhook: &Webhook, delivery: &Delivery) -> Result<(Attempt, bool)> {
+async fn attempt(platform: &Platform, webhook: &Webhook, delivery: &Delivery) -> Result<(Attempt, Ended)> {
     let began = Instant::now();
-    let message = Message { url: &webhook.url, secret: &webhook.secret, delivery_id: &delivery.id, body: &delivery.body };
-    let Answer { status, error } = send::send(message, Networks::from_config(platform.config)?, PATIENCE).await?;
+    let ended = attempt::perform(platform, webhook, delivery).await?;
     let attempt = Attempt {
         id: shared::id::new_id(),
         delivery_id: delivery.id.clone(),
         event: delivery.event,
         attempt: delivery.attempts + 1,
-        status_code: status,
-        succeeded: error.is_none(),
-        error,
+        status_code: ended.status,
+        succeeded: ended.ending == Ending::Taken,
+        error: ended.error.clone(),
         delivered_at: Timestamp::now(),
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
+    let status = ended.status;
     tracing::info!(webhook_id = webhook.id, delivery_id = delivery.id, attempt = attempt.attempt, status, "a webhook was sent");
-    Ok((attempt, status == Some(GONE)))
+    Ok((attempt, ended))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU16, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use axum::extract::State;
-    use axum::http::StatusCode;
+    use axum::http::{HeaderMap, StatusCode};
     use shared::domain::event::{Event, EventKind};
-    use shared::domain::webhook::{FAILED_DELIVERIES, MOST_ATTEMPTS};
+    use shared::domain::network::Networks;
+    use shared::domain::webhook::{FAILED_DELIVERIES, MOST_ATTEMPTS, alert_rule_owner};
     use shared::paging::PageRequest;
     use testing::TestPlatform;
 
     use super::super::publish_event::{self, EventId};
     use super::*;
+    use crate::webhooks::fixtures;
 
     /// A receiver that answers with the status that it is told.
     async fn receiver() -> (String, Arc<AtomicU16>) {
@@ -204,11 +201,78 @@ mod tests {
             happens(&test, EventKind::DeploymentReady, None).await.remove(0),
             happens(&test, EventKind::DeploymentReady, None).await.remove(0),
         );
-        status.store(GONE, Ordering::Relaxed);
+        status.store(410, Ordering::Relaxed);
         assert!(perform(&test.platform, gone).await.unwrap().done);
         assert!(!found(&test, &webhook).await.enabled);
         assert!(test.platform.store().unwrap().delete_webhook(None, &webhook.id).await.unwrap());
         assert!(perform(&test.platform, deleted).await.unwrap().done);
         assert_eq!(attempts(&test, &webhook).await.len(), 1);
+    }
+    /// A receiver that keeps what it is sent.
+    async fn keeper() -> (String, Arc<Mutex<Vec<(HeaderMap, String)>>>) {
+        let kept = Arc::<Mutex<Vec<_>>>::default();
+        let keep = |State(kept): State<Arc<Mutex<Vec<_>>>>, headers: HeaderMap, body: String| async move {
+            kept.lock().unwrap().push((headers, body));
+            "ok"
+        };
+        let router = axum::Router::new().fallback(keep).with_state(Arc::clone(&kept));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (url, kept)
+    }
+
+    /// What is to be delivered of an alert of the rule that the example names.
+    async fn alerted(test: &TestPlatform, kind: EventKind) -> Vec<DeliveryId> {
+        let event = Event::of_alert(kind, fixtures::notice());
+        test.platform.store().unwrap().add_event(&event).await.unwrap();
+        publish_event::perform(&test.platform, EventId { event_id: event.id }).await.unwrap().deliveries
+    }
+
+    #[tokio::test]
+    async fn an_alert_goes_to_every_channel_of_its_rule_in_its_own_words() {
+        let test = TestPlatform::start_telling().await;
+        let (url, kept) = keeper().await;
+        let owner = alert_rule_owner(&fixtures::notice().rule_id);
+        let program = Webhook::channel(&owner, &url, "webhook-secret".to_owned(), Networks::Any).unwrap();
+        let slack = Webhook::slack(&owner, &url, Networks::Any).unwrap();
+        let of_another_rule = Webhook::slack(&alert_rule_owner("another"), &url, Networks::Any).unwrap();
+        for channel in [&program, &slack, &of_another_rule] {
+            test.platform.store().unwrap().create_webhook(channel).await.unwrap();
+        }
+        webhook(&test, None, &url).await;
+        for id in alerted(&test, EventKind::AlertFired).await {
+            assert!(perform(&test.platform, id).await.unwrap().done);
+        }
+        let mut kept = std::mem::take(&mut *kept.lock().unwrap());
+        kept.sort_by_key(|(headers, _)| !headers.contains_key("webhook-signature"));
+        let [(headers, signed), (unsigned, message)] = &kept[..] else { panic!("{kept:?}") };
+        standardwebhooks::Webhook::from_bytes(b"webhook-secret".to_vec()).unwrap().verify(signed.as_bytes(), headers).unwrap();
+        let signed: serde_json::Value = serde_json::from_str(signed).unwrap();
+        assert_eq!((&signed["event"], &signed["data"]), (&"alert.fired".into(), &serde_json::to_value(fixtures::notice()).unwrap()));
+        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+        assert_eq!(message["text"], "[critical] Slow answers: latency_p99 &gt; 500 ms (fraud-v2)");
+        assert_eq!(unsigned["content-type"], "application/json");
+    }
+
+    #[tokio::test]
+    async fn what_slack_refuses_is_not_sent_again() {
+        let test = TestPlatform::start_telling().await;
+        let (url, status) = receiver().await;
+        let owner = alert_rule_owner(&fixtures::notice().rule_id);
+        let slack = Webhook::slack(&owner, &url, Networks::Any).unwrap();
+        test.platform.store().unwrap().create_webhook(&slack).await.unwrap();
+        for (answer, done, enabled) in [(429, false, true), (404, true, true), (410, true, false)] {
+            status.store(answer, Ordering::Relaxed);
+            let id = alerted(&test, EventKind::AlertRepeated).await.remove(0);
+            assert_eq!(perform(&test.platform, id).await.unwrap().done, done, "{answer}");
+            assert_eq!(found(&test, &slack).await.enabled, enabled, "{answer}");
+        }
+        assert!(alerted(&test, EventKind::AlertResolved).await.is_empty());
+        status.store(200, Ordering::Relaxed);
+        let id = alerted(&test, EventKind::AlertTest).await.remove(0);
+        assert!(perform(&test.platform, id).await.unwrap().done);
+        assert!(found(&test, &slack).await.enabled);
+        assert_eq!(alerted(&test, EventKind::AlertResolved).await.len(), 1);
     }
 }

@@ -1,9 +1,11 @@
-//! Makes the deliveries of an event: one for each webhook that asked for it.
+//! Makes the deliveries of an event: one for each webhook that asked for it, or for each channel of its alert rule.
 
 use serde::{Deserialize, Serialize};
-use shared::domain::event::Event;
+use shared::domain::event::{Event, EventKind};
 use shared::domain::webhook::{Delivery, DeliveryState, Webhook};
 use shared::{Platform, Result, Timestamp, config};
+
+use crate::webhooks::body;
 
 /// An event, by id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,13 +43,13 @@ pub async fn perform(platform: &Platform, event: EventId) -> Result<Published> {
     let mut published = Published { event_id: event.event_id.clone(), deliveries: Vec::new() };
     // An event that is gone was told of everywhere.
     let Some(event) = store.event(&event.event_id).await? else { return Ok(published) };
-    let body = event.payload(&platform.config.get(config::API_URL)?);
+    let api_url = platform.config.get(config::API_URL)?;
     for webhook in store.webhooks(event.owner.as_deref()).await?.iter().filter(|webhook| is_told(webhook, &event)) {
         let delivery = Delivery {
             id: event.delivery_id(&webhook.id),
             webhook_id: webhook.id.clone(),
             event: event.kind,
-            body: body.clone(),
+            body: body::of(&event, webhook.channel, &api_url)?,
             state: DeliveryState::Pending,
             attempts: 0,
             settled: Vec::new(),
@@ -62,10 +64,14 @@ pub async fn perform(platform: &Platform, event: EventId) -> Result<Published> {
     Ok(published)
 }
 
-/// Whether a webhook is told of an event: one that was made after it is not.
+/// Whether a webhook is told of an event: one that was made after it is not. A rule's channels are told of all of its alerts.
 fn is_told(webhook: &Webhook, event: &Event) -> bool {
     match &event.webhook_id {
         Some(only) => *only == webhook.id,
-        None => webhook.enabled && webhook.events.contains(&event.kind) && webhook.created_at <= event.timestamp,
+        None if event.kind == EventKind::AlertTest => true,
+        None => {
+            let asked = event.kind.is_of_alert() || webhook.events.contains(&event.kind);
+            webhook.enabled && asked && webhook.created_at <= event.timestamp
+        }
     }
 }

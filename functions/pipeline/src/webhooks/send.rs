@@ -36,8 +36,8 @@ impl Answer {
 pub struct Message<'a> {
     /// Where to.
     pub url: &'a str,
-    /// What the signature is made with.
-    pub secret: &'a str,
+    /// What the signature is made with; absent where the receiver looks at none.
+    pub secret: Option<&'a str>,
     /// The delivery's id.
     pub delivery_id: &'a str,
     /// The body.
@@ -59,9 +59,10 @@ pub async fn send(message: Message<'_>, networks: Networks, patience: Duration) 
         Err(reason) => return Ok(Answer::failed(reason)),
     };
     let client = client(addresses.into(), patience)?;
-    let headers = sign::headers(message.secret, message.delivery_id, Timestamp::now().seconds(), message.body)?;
+    let signed = |secret| sign::headers(secret, message.delivery_id, Timestamp::now().seconds(), message.body);
+    let headers = message.secret.map(signed).transpose()?;
     let request = client.post(url).header(CONTENT_TYPE, "application/json").header(USER_AGENT, "ServeML-Webhooks/1.0");
-    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = headers.into_iter().flatten().fold(request, |request, (name, value)| request.header(name, value));
     Ok(match request.body(message.body.to_owned()).send().await {
         Ok(response) => told(response.status().as_u16()),
         Err(error) if error.is_timeout() && error.is_connect() => {
@@ -137,7 +138,9 @@ mod tests {
     }
 
     async fn sent(url: &str, networks: Networks) -> Answer {
-        send(Message { url, secret: "webhook-secret", delivery_id: "id", body: "{\"event\":\"x\"}" }, networks, PATIENCE).await.unwrap()
+        send(Message { url, secret: Some("webhook-secret"), delivery_id: "id", body: "{\"event\":\"x\"}" }, networks, PATIENCE)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -163,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn a_receiver_that_hangs_is_left() {
         let (url, _) = receiver().await;
-        let message = Message { url: &format!("{url}/hang"), secret: "webhook-secret", delivery_id: "id", body: "{}" };
+        let message = Message { url: &format!("{url}/hang"), secret: Some("webhook-secret"), delivery_id: "id", body: "{}" };
         let hung = send(message, Networks::Any, Duration::from_millis(300)).await.unwrap();
         assert_eq!((hung.status, hung.error.as_deref()), (None, Some("There was no answer within 300ms.")));
     }
