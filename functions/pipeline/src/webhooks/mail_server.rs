@@ -97,12 +97,7 @@ mod tests {
             (config::SMTP_FROM, "ServeML <alerts@example.com>"),
         ];
         all.retain(|(name, _)| values.iter().all(|(other, _)| other != name));
-        all.extend(
-            values
-                .iter()
-                .map(|(name, value)| (*name, *String::leak((*value).to_owned()) as _))
-                .map(|(name, value): (_, &str)| (name, value)),
-        );
+        all.extend(values.iter().map(|(name, value)| (*name, &*String::leak((*value).to_owned()))));
         MailServer::from_config(Config::of(Vec::leak(all)))
     }
 
