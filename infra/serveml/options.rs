@@ -73,6 +73,9 @@ pub struct Cloud {
     /// Stop when standard input closes: for programs that start this one and must not leave it behind.
     #[arg(long, global = true, hide = true)]
     pub until_input_closes: bool,
+    /// Write into a folder, when the platform stops, which rights of the template were used and which calls were refused.
+    #[arg(long, global = true, value_name = "FOLDER", env = "SERVEML_RIGHTS_REPORT")]
+    pub rights_report: Option<PathBuf>,
     /// Show problems only, not each request and function output.
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -45,6 +45,7 @@ pub async fn start(chosen: &options::Cloud, quiet: bool) -> Result<Cloud, String
     options.python = chosen.python.clone();
     options.container_idle = Duration::from_secs(chosen.model_idle);
     options.json_log = chosen.json;
+    options.rights_report = chosen.rights_report.as_deref().map(absolute).transpose()?;
     options.quiet = quiet;
     options.base_image = Some(local::options::BaseImage {
         tag: pipeline::base_image::TAG.to_owned(),

@@ -10,7 +10,6 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, heade
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::account::Credentials;
 use crate::aws_error::AwsError;
 use crate::console::Console;
 use crate::gateway::decode;
@@ -18,6 +17,7 @@ use crate::http_server::{Body, BodyError, full, json_response, read_public_body}
 use crate::lambda::Lambda;
 use crate::lambda::control::render_error;
 use crate::object_storage::ObjectStorage;
+use crate::rights::{Guard, Rights, required};
 use crate::table_storage::TableStorage;
 
 /// The longest body of a call in JSON: an image layer's part of 20 MB, in base64.
@@ -37,8 +37,10 @@ pub trait Downloads: Send + Sync + 'static {
 
 /// The AWS APIs of the cloud.
 pub struct AwsApi {
-    /// The key that calls are signed with.
-    pub credentials: Credentials,
+    /// The region in ARNs.
+    pub region: String,
+    /// Who calls, and what they may do.
+    pub rights: Arc<Rights>,
     /// DynamoDB.
     pub tables: Arc<TableStorage>,
     /// S3.
@@ -69,15 +71,16 @@ impl AwsApi {
             return unsigned();
         };
         if scope.service == "s3" {
-            // It checks the whole signature itself.
+            // It checks the whole signature and the rights itself.
             return self.objects.handle(request).await;
         }
-        if scope.access_key != self.credentials.access_key_id {
+        let Some(caller) = self.rights.caller(&scope.access_key) else {
             let error = AwsError::new(403, "UnrecognizedClientException", "The security token included in the request is invalid.");
             return if scope.service == "lambda" { render_error(&error) } else { json_error(&error, None) };
-        }
+        };
+        let guard = Guard::new(Arc::clone(&self.rights), caller);
         if scope.service == "lambda" {
-            return self.lambda.handle(request).await;
+            return self.lambda.handle(request, &guard).await;
         }
         let (parts, body) = request.into_parts();
         let body = match read_public_body(&parts.headers, body, JSON_LIMIT).await {
@@ -89,6 +92,10 @@ impl AwsApi {
                 return json_error(&AwsError::new(400, "SerializationException", "The request did not arrive whole."), None);
             }
         };
+        let needed = || required::of(&scope.service, &self.region, operation(&parts), &body).unwrap_or_default();
+        if let Err(refused) = guard.check(needed) {
+            return json_error(&refused.error(400), parts.headers.get(header::CONTENT_TYPE).cloned());
+        }
         if scope.service == "dynamodb" {
             return match self.tables.handle(&parts, body).await {
                 Ok(response) => response,
@@ -103,8 +110,7 @@ impl AwsApi {
 
     async fn json(&self, service: &str, parts: &Parts, body: Bytes) -> Response<Body> {
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
-        let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default();
+        let operation = operation(parts);
         let result = match self.json.iter().find(|(name, _)| *name == service) {
             None => Err(AwsError::not_implemented(service, operation)),
             Some((_, handler)) => handler.handle(operation, body).await,
@@ -123,6 +129,12 @@ impl AwsApi {
             }
         }
     }
+}
+
+/// The operation that a call of a JSON service names.
+fn operation(parts: &Parts) -> &str {
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default()
 }
 
 /// What a request says about its signature.

@@ -58,7 +58,7 @@ impl StartProcess for Builds {
                 program: executable,
                 name: Some(name.into()),
                 arguments: command.arguments.into_iter().map(Into::into).collect(),
-                environment: common.build_variables(&command.environment, &folder, &layers),
+                environment: common.build_variables(&command.project, &command.environment, &folder, &layers),
                 folder: Some(folder.clone()),
                 grace: GRACE,
             })

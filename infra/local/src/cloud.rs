@@ -29,6 +29,7 @@ use crate::lambda::{Common, Lambda, Layers, Parts};
 use crate::logs::Logs;
 use crate::object_storage::ObjectStorage;
 use crate::options::{BaseImage, Options};
+use crate::rights::Rights;
 use crate::step_functions::clock::SystemClock;
 use crate::step_functions::definition::Definition;
 use crate::step_functions::{self, StepFunctions};
@@ -126,6 +127,8 @@ pub struct Cloud {
     running: Running,
     template: Template,
     credentials: Credentials,
+    rights: Arc<Rights>,
+    rights_report: Option<PathBuf>,
     lambda: Arc<Lambda>,
     logs: Arc<Logs>,
     tables: Arc<TableStorage>,
@@ -166,7 +169,8 @@ impl Cloud {
         let logs = Arc::new(logs);
         let tables = TableStorage::open(&data.join("dynamodb.sqlite"), &template.tables);
         let tables = Arc::new(tables.map_err(context("opening the tables"))?);
-        let objects = ObjectStorage::open(&data.join("s3"), &template.buckets, &credentials);
+        let rights = Arc::new(Rights::new(&template, credentials.clone(), console.clone()));
+        let objects = ObjectStorage::open(&data.join("s3"), &template.buckets, &rights);
         let objects = objects.map_err(context("opening the buckets"))?;
         let (registry, containers) = image_registry(&template, &options, &endpoint).await?;
         let callers = Callers::new(&options.allowed_hosts);
@@ -176,7 +180,7 @@ impl Cloud {
             logs: Arc::clone(&logs),
             common: Common {
                 region: options.region.clone(),
-                credentials: credentials.clone(),
+                rights: Arc::clone(&rights),
                 endpoint: endpoint.clone(),
                 temporary: data.join("tmp"),
                 cache: options.cache.clone(),
@@ -191,9 +195,10 @@ impl Cloud {
         let invoke: Arc<dyn Invoke> = Arc::new(Arc::clone(&lambda));
         logs.subscribe(&template.subscriptions, &invoke, &stop).map_err(context("opening the log's subscriptions"))?;
         let builds = code_build(&template, &options, builds)?;
-        let states = state_machines(&template, &options, invoke, Arc::clone(&builds))?;
+        let states = state_machines(&template, &options, invoke, Arc::clone(&builds), Arc::clone(&rights))?;
         let api = Arc::new(AwsApi {
-            credentials: credentials.clone(),
+            region: options.region.clone(),
+            rights: Arc::clone(&rights),
             tables: Arc::clone(&tables),
             objects,
             lambda: Arc::clone(&lambda),
@@ -225,10 +230,26 @@ impl Cloud {
         }
         schedules::start(&template.functions, &lambda, &options.region, options.first_schedule_delay, &console, &stop);
 
+        let rights_report = options.rights_report;
         let running = Running { pid: std::process::id(), url, aws_port, region: options.region };
         let bytes = serde_json::to_vec_pretty(&running).map_err(io::Error::other).map_err(context("writing cloud.json"))?;
         atomic_file::write(&data.join("cloud.json"), &bytes).map_err(context("writing cloud.json"))?;
-        Ok(Self { running, template, credentials, lambda, logs, tables, states, builds, console, stop, servers, _lock: lock })
+        Ok(Self {
+            running,
+            template,
+            credentials,
+            rights,
+            rights_report,
+            lambda,
+            logs,
+            tables,
+            states,
+            builds,
+            console,
+            stop,
+            servers,
+            _lock: lock,
+        })
     }
 
     /// The address of the HTTP API, without a slash at its end.
@@ -249,6 +270,11 @@ impl Cloud {
     /// The template as it was read.
     pub fn template(&self) -> &Template {
         &self.template
+    }
+
+    /// Who may do what.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
     }
 
     /// The functions.
@@ -277,6 +303,11 @@ impl Cloud {
         self.lambda.shutdown().await;
         let tables = Arc::clone(&self.tables);
         let _ = tokio::task::spawn_blocking(move || tables.shutdown()).await;
+        if let Some(folder) = &self.rights_report
+            && let Err(error) = self.rights.report(folder)
+        {
+            self.console.problem(format!("the report of rights could not be written into {}: {error}", folder.display()));
+        }
         self.console.flush();
     }
 }
@@ -356,6 +387,7 @@ fn state_machines(
     options: &Options,
     invoke: Arc<dyn Invoke>,
     builds: Arc<CodeBuild>,
+    rights: Arc<Rights>,
 ) -> Result<Arc<StepFunctions>, StartError> {
     let mut machines = Vec::new();
     for machine in &template.state_machines {
@@ -363,12 +395,12 @@ fn state_machines(
             .map_err(|problems| StartError::States(format!("state machine {}: {}", machine.logical_id, problems.0.join("; "))))?;
         machines.push(step_functions::StateMachine {
             name: machine.name.clone(),
-            role_arn: format!("arn:aws:iam::{ACCOUNT_ID}:role/{}Role", machine.name),
+            role_arn: machine.role.clone(),
             definition: Arc::new(definition),
         });
     }
     let settings = step_functions::Options::new(options.data.join("states"), options.region.clone(), ACCOUNT_ID);
-    let opened = StepFunctions::open(settings, machines, step_functions::Integrations { invoke, builds });
+    let opened = StepFunctions::open(settings, machines, step_functions::Integrations { invoke, builds, rights });
     opened.map(Arc::new).map_err(|error| StartError::States(format!("opening the executions: {error}")))
 }
 

@@ -21,6 +21,7 @@ pub mod lambda;
 pub mod logs;
 pub mod object_storage;
 pub mod options;
+pub mod rights;
 pub mod schedules;
 pub mod services;
 pub mod step_functions;

@@ -56,6 +56,8 @@ pub struct Options {
     pub first_schedule_delay: Duration,
     /// Log lines as JSON, one object a line, in place of the readable ones.
     pub json_log: bool,
+    /// A folder for a report, at the end, of the template's rights that were used and of the calls that were refused.
+    pub rights_report: Option<PathBuf>,
     /// No line for requests and functions' output; problems are still told.
     pub quiet: bool,
 }
@@ -87,6 +89,7 @@ impl Options {
             event_retry_delays: [Duration::from_secs(2), Duration::from_secs(10)],
             first_schedule_delay: Duration::from_secs(5),
             json_log: false,
+            rights_report: None,
             quiet: false,
         })
     }

@@ -116,7 +116,7 @@ fn from_template(declared: &crate::template::Function) -> Function {
             version: LATEST.into(),
             configuration: Configuration {
                 description: declared.description.clone(),
-                role: format!("arn:aws:iam::{}:role/{}Role", crate::account::ACCOUNT_ID, declared.name),
+                role: declared.role.clone(),
                 code: Code::Folder { task_root: declared.task_root.clone(), program: declared.program.clone() },
                 handler: Some(declared.handler.clone()),
                 memory_size: declared.memory_size,

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::model::{Code, Version};
-use crate::account::Credentials;
+use crate::rights::Rights;
 
 /// What the environments of all functions have in common.
 #[derive(Debug, Clone)]
 pub struct Common {
     /// The region.
     pub region: String,
-    /// The key that zip functions sign with.
-    pub credentials: Credentials,
+    /// Whose key zip functions and builds sign with: each its own.
+    pub rights: Arc<Rights>,
     /// The address of the cloud's AWS APIs.
     pub endpoint: String,
     /// The folder under which each function has its `TMPDIR`.
@@ -70,7 +71,7 @@ impl Common {
             set("LAMBDA_TASK_ROOT", &task_root.to_string_lossy());
             set("LAMBDA_RUNTIME_DIR", &task_root.to_string_lossy());
             set("_HANDLER", configuration.handler.as_deref().unwrap_or_default());
-            for (name, value) in self.aws_access() {
+            for (name, value) in self.aws_access(function) {
                 set(name, &value);
             }
         }
@@ -78,10 +79,16 @@ impl Common {
         variables.into_iter().collect()
     }
 
-    /// The variables of a build's process: its own, and what lets it call AWS.
-    pub fn build_variables(&self, own: &BTreeMap<String, String>, temporary: &Path, layers: &[PathBuf]) -> Vec<(OsString, OsString)> {
+    /// The variables of a process of a project's build: its own, and what lets it call AWS.
+    pub fn build_variables(
+        &self,
+        project: &str,
+        own: &BTreeMap<String, String>,
+        temporary: &Path,
+        layers: &[PathBuf],
+    ) -> Vec<(OsString, OsString)> {
         let mut variables = self.base(temporary);
-        variables.extend(self.aws_access().map(|(name, value)| (name.into(), value.into())));
+        variables.extend(self.aws_access(project).map(|(name, value)| (name.into(), value.into())));
         for (name, value) in [("AWS_REGION", &self.region), ("AWS_DEFAULT_REGION", &self.region)] {
             variables.insert(name.into(), value.into());
         }
@@ -101,11 +108,12 @@ impl Common {
         variables
     }
 
-    /// What lets a process call the cloud's AWS APIs.
-    fn aws_access(&self) -> impl Iterator<Item = (&'static str, String)> {
+    /// What lets a process of a function or a project call the cloud's AWS APIs.
+    fn aws_access(&self, principal: &str) -> impl Iterator<Item = (&'static str, String)> {
+        let credentials = self.rights.credentials(principal);
         [
-            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
             ("AWS_SESSION_TOKEN", "laptop".to_owned()),
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             // No look at a machine's metadata: this key is the only one.

@@ -3,6 +3,7 @@
 //! The index lets keys be any text (one may be the beginning of another), pages of a list cost the same however large a
 //! bucket is, and a request that breaks off or carries a wrong checksum leave the old object untouched.
 
+mod access;
 mod buckets;
 mod files;
 mod index;
@@ -10,16 +11,17 @@ mod operations;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use crate::account::Credentials;
 use crate::http_server::{Body, full};
+use crate::rights::Rights;
+use access::Access;
 use buckets::Buckets;
 use files::Files;
 use index::Index;
@@ -32,8 +34,8 @@ pub struct ObjectStorage {
 }
 
 impl ObjectStorage {
-    /// Opens the folder of the buckets' objects.
-    pub fn open(folder: &Path, buckets: &[String], credentials: &Credentials) -> io::Result<Self> {
+    /// Opens the folder of the buckets' objects; `rights` says who may do what with them.
+    pub fn open(folder: &Path, buckets: &[String], rights: &Arc<Rights>) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let index = Index::open(&folder.join("index.sqlite"))?;
         let files = Files::open(folder.join("files"))?;
@@ -42,12 +44,12 @@ impl ObjectStorage {
         std::thread::spawn(move || sweeper.sweep(&needed, start));
         let operations = Operations { buckets: Buckets::open(buckets, &index)?, index, files };
         let mut builder = S3ServiceBuilder::new(operations);
-        let key = credentials.secret_access_key.clone();
-        builder.set_auth(SimpleAuth::from_single(credentials.access_key_id.clone(), key));
+        builder.set_auth(Access(Arc::clone(rights)));
+        builder.set_access(Access(Arc::clone(rights)));
         Ok(Self { service: builder.build() })
     }
 
-    /// Answers a call of S3's API; its signature is checked.
+    /// Answers a call of S3's API; its signature and its caller's rights are checked.
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         match self.service.call(request.map(s3s::Body::from)).await {
             Ok(response) => response.map(|body| body.map_err(io::Error::other).boxed_unsync()),

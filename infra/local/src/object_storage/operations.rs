@@ -9,6 +9,7 @@ use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
+use super::access;
 use super::buckets::{Buckets, Removal};
 use super::files::{Files, Written};
 use super::index::{Attributes, Condition, Index, Listing, Part as StoredPart, Stored, Upload};
@@ -182,7 +183,8 @@ impl S3 for Operations {
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
-        let object = self.object(&input.bucket, &input.key).await?;
+        let object = self.object(&input.bucket, &input.key).await;
+        let object = object.map_err(|error| access::missing(error, &req.extensions))?;
         check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let (range, content_range) = match input.range {
             None => (0..object.size, None),
@@ -220,7 +222,8 @@ impl S3 for Operations {
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = req.input;
-        let object = self.object(&input.bucket, &input.key).await?;
+        let object = self.object(&input.bucket, &input.key).await;
+        let object = object.map_err(|error| access::missing(error, &req.extensions))?;
         check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let checksum = if input.checksum_mode.is_some() { stored_checksum(&object.attributes) } else { Checksum::default() };
         let attributes = object.attributes;
@@ -269,7 +272,7 @@ impl S3 for Operations {
         let input = req.input;
         self.bucket(&input.bucket)?;
         let CopySource::Bucket { bucket, key, .. } = &input.copy_source else { return Err(s3_error!(NotImplemented)) };
-        let source = self.object(bucket, key).await?;
+        let source = self.object(bucket, key).await.map_err(|error| access::missing(error, &req.extensions))?;
         check_copy(&source, input.copy_source_if_match.as_ref(), input.copy_source_if_none_match.as_ref())?;
         // A file belongs to one object, so the bytes are copied; together, if they were in pieces.
         let body = StreamingBlob::wrap(self.files.read(&source.pieces, 0..source.size));

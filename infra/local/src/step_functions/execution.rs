@@ -16,6 +16,7 @@ use super::record::BranchRecord;
 use super::run::{Branch, Halt};
 use super::service::Service;
 use super::store::{End, NewEvent, Status, StoreError, StoredExecution};
+use crate::rights::{Needed, Refused};
 
 /// Why an execution is to stop before its states do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,6 +53,12 @@ pub(super) struct Execution {
 }
 
 impl Execution {
+    /// Refuses what the state machine's role may not do.
+    pub fn may(&self, needed: &[Needed]) -> Result<(), Refused> {
+        let name = self.stored.machine.rsplit(':').next().unwrap_or_default();
+        self.service.integrations.rights.check_as(name, &self.role_arn, needed)
+    }
+
     /// An execution over its stored record. A definition that can no longer be read makes it fail with that reason.
     pub fn new(
         service: Arc<Service>,

@@ -43,6 +43,7 @@ use self::clock::{Clock, SystemClock};
 use self::definition::Definition;
 use crate::code_build::CodeBuild;
 use crate::invoke::Invoke;
+use crate::rights::Rights;
 
 /// The `tracing` target of the lines about executions.
 pub const LOG_TARGET: &str = "step_functions";
@@ -52,7 +53,7 @@ pub const LOG_TARGET: &str = "step_functions";
 pub struct StateMachine {
     /// Its name.
     pub name: String,
-    /// The ARN of the role that it runs as; shown, not enforced.
+    /// The ARN of the role that it runs as.
     pub role_arn: String,
     /// What it does.
     pub definition: Arc<Definition>,
@@ -99,6 +100,8 @@ pub struct Integrations {
     pub invoke: Arc<dyn Invoke>,
     /// Runs builds.
     pub builds: Arc<CodeBuild>,
+    /// What the state machines' roles may do.
+    pub rights: Arc<Rights>,
 }
 
 /// The ARN of a state machine.

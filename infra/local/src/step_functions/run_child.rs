@@ -14,6 +14,7 @@ use super::store::{Status, StoreError, StoredExecution};
 use super::{api, random_uuid};
 use crate::aws_error::AwsError;
 use crate::code_build::{Build, BuildRequest};
+use crate::rights::required;
 
 impl Branch {
     /// Notes which execution is to be started, on disk before it is: a resumed task finds it again.
@@ -27,6 +28,7 @@ impl Branch {
         api::check_name(&name).map_err(refused)?;
         let machine_name = machine.rsplit(':').next().unwrap_or_default();
         let arn = self.execution.service.execution_arn(machine_name, &name);
+        self.may("StepFunctions", &required::states::nested(&machine, &arn))?;
         let input = arguments.get("Input").cloned().unwrap_or_else(|| json!({}));
         self.record.progress = Progress::Child { arn, machine, name, input, deadline };
         self.commit(false).await?;
@@ -75,7 +77,9 @@ impl Branch {
     /// Starts a build and waits for its end.
     pub(super) async fn start_build(&mut self, arguments: &Map<String, Value>, deadline: Option<Timestamp>) -> Result<Value, Halt> {
         let request = BuildRequest::from_arguments(arguments).map_err(|error| Halt::Failed(service_error("CodeBuild", &error)))?;
-        let builds = std::sync::Arc::clone(&self.execution.service.integrations.builds);
+        let service = &self.execution.service;
+        self.may("CodeBuild", &required::code_build::waited_for(&service.region, &request.project))?;
+        let builds = std::sync::Arc::clone(&service.integrations.builds);
         let build = builds.start(request).map_err(|error| Halt::Failed(service_error("CodeBuild", &error)))?;
         self.record.progress = Progress::Build { id: build.id.clone(), deadline };
         self.submitted(&json!({"Build": build.document(true)}), ("codebuild", "startBuild.sync"));

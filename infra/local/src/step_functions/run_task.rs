@@ -12,6 +12,9 @@ use super::run::{Branch, Halt};
 use super::store::StoreError;
 use crate::aws_error::AwsError;
 use crate::invoke::InvocationOutput;
+use crate::lambda::Qualified;
+use crate::lambda::model::function_arn;
+use crate::rights::{Needed, Refused};
 
 impl Branch {
     /// Calls the task's service, or goes on waiting for what it called before; gives the result.
@@ -92,6 +95,12 @@ impl Branch {
         }
     }
 
+    /// Fails the state if the state machine's role may not do all that is needed.
+    pub(super) fn may(&self, service: &str, needed: &[Needed]) -> Result<(), Halt> {
+        let checked = self.execution.may(needed);
+        checked.map_err(|refused| Halt::Failed(refusal(service, &refused)))
+    }
+
     /// Ends at the deadline, or never.
     pub(super) async fn time_over(&self, deadline: Option<Timestamp>) {
         match deadline {
@@ -104,6 +113,10 @@ impl Branch {
         let mut function = text(arguments, "FunctionName")?.to_owned();
         if arguments.contains_key("Qualifier") {
             function = format!("{function}:{}", text(arguments, "Qualifier")?);
+        }
+        if let Ok(target) = Qualified::parse(&function, None) {
+            let arn = function_arn(&self.execution.service.region, &target.name, target.qualifier.as_deref());
+            self.may("Lambda", &[Needed::new("lambda:InvokeFunction", arn)])?;
         }
         let payload = arguments.get("Payload").map_or_else(|| "{}".to_owned(), Value::to_string);
         self.commit(false).await?;
@@ -143,6 +156,12 @@ pub(super) fn timed_out() -> StateError {
 pub(super) fn service_error(service: &str, error: &AwsError) -> StateError {
     let code = if error.code.contains("Exception") { error.code.clone() } else { format!("{}Exception", error.code) };
     StateError::new(format!("{service}.{code}"), format!("{} (Service: {service}, Status Code: {})", error.message, error.status))
+}
+
+/// A call that the state machine's role may not make, as a state's error.
+fn refusal(service: &str, refused: &Refused) -> StateError {
+    let cause = format!("{} (Service: {service}, Status Code: 403, Error Code: AccessDeniedException)", refused.message());
+    StateError::new(format!("{service}.AWS{service}Exception"), cause)
 }
 
 /// The result of a function that answered, or the error of one that failed.

@@ -47,6 +47,8 @@ pub struct Function {
     pub routes: Vec<Route>,
     /// Its schedules.
     pub schedules: Vec<Schedule>,
+    /// The ARN of its role.
+    pub role: String,
 }
 
 /// A route of the HTTP API that a function answers.
@@ -60,6 +62,8 @@ pub struct Route {
     pub timeout: Duration,
     /// Where it stands in the template.
     pub line: usize,
+    /// The ARN of the role with which the API calls the function; none where the function's own policy lets it.
+    pub role: Option<String>,
 }
 
 /// A call that comes round.
@@ -90,20 +94,11 @@ pub struct Context<'a> {
 }
 
 impl Function {
-    /// Reads a function from its resolved properties (the template's `Globals` already merged in).
-    pub fn read(logical_id: &str, name: String, properties: Properties, context: &Context) -> Result<Self, Refusal> {
+    /// Reads a function from its resolved properties (the template's `Globals` already merged in); `role` is its role's ARN.
+    pub fn read(logical_id: &str, name: String, role: String, properties: Properties, context: &Context) -> Result<Self, Refusal> {
         let line = properties.line();
         let owner = format!("function {logical_id}'s");
-        properties.accept(&[
-            "FunctionName",
-            "Policies",
-            "Role",
-            "PermissionsBoundary",
-            "AssumeRolePolicyDocument",
-            "Tags",
-            "Tracing",
-            "PropagateTags",
-        ]);
+        properties.accept(&["FunctionName", "AssumeRolePolicyDocument", "Tags", "Tracing", "PropagateTags"]);
         expect(&properties, "PackageType", &["Zip"], "Zip")?;
         let runtime = properties.required_text("Runtime")?;
         if !matches!(runtime.as_str(), "provided.al2023" | "provided.al2") {
@@ -199,6 +194,7 @@ impl Function {
             maximum_retry_attempts,
             routes,
             schedules,
+            role,
             name,
         };
         properties.finish()?;
@@ -248,7 +244,7 @@ fn read_route(properties: Properties, context: &Context) -> Result<Route, Refusa
     }
     properties.finish()?;
     let timeout = timeout.unwrap_or(context.integration_timeout).min(context.integration_timeout);
-    Ok(Route { method, path, timeout, line })
+    Ok(Route { method, path, timeout, line, role: None })
 }
 
 fn read_schedule(properties: Properties, default_name: String, scheduler: bool) -> Result<Schedule, Refusal> {

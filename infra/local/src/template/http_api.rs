@@ -98,7 +98,7 @@ fn read_definition(definition: Properties, integration_timeout: Duration) -> Res
             let integration = operation
                 .inner("x-amazon-apigateway-integration")?
                 .ok_or_else(|| Refusal::new(method.line, format!("{owner} has no x-amazon-apigateway-integration")))?;
-            integration.accept(&["credentials"]);
+            let role = integration.required_text("credentials")?;
             expect(&integration, "type", &["aws_proxy"], "")?;
             expect(&integration, "httpMethod", &["POST"], "")?;
             expect(&integration, "payloadFormatVersion", &["2.0"], "")?;
@@ -113,6 +113,7 @@ fn read_definition(definition: Properties, integration_timeout: Duration) -> Res
                 path: path.name.clone(),
                 timeout: timeout.unwrap_or(integration_timeout).min(integration_timeout),
                 line: method.line,
+                role: Some(role),
             };
             routes.push((route, function));
         }

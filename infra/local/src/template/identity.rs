@@ -21,7 +21,6 @@ pub enum ResourceKind {
     LogGroup,
     SubscriptionFilter,
     Permission,
-    Policy,
     Role,
     BucketPolicy,
     Alarm,
@@ -42,7 +41,6 @@ impl ResourceKind {
             "AWS::Logs::LogGroup" => Self::LogGroup,
             "AWS::Logs::SubscriptionFilter" => Self::SubscriptionFilter,
             "AWS::Lambda::Permission" => Self::Permission,
-            "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy" => Self::Policy,
             "AWS::IAM::Role" => Self::Role,
             "AWS::S3::BucketPolicy" => Self::BucketPolicy,
             "AWS::CloudWatch::Alarm" => Self::Alarm,
@@ -63,7 +61,6 @@ impl ResourceKind {
             Self::Role => "RoleName",
             Self::Alarm => "AlarmName",
             Self::SubscriptionFilter => "FilterName",
-            Self::Policy => "ManagedPolicyName",
             Self::HttpApi | Self::Permission | Self::BucketPolicy => return None,
         })
     }
@@ -91,9 +88,7 @@ impl Identities<'_> {
     pub fn reference(&self, resolver: &Resolver, logical: &str, line: usize, depth: usize) -> Result<String, Refusal> {
         match self.find(logical, line)? {
             Found::Resource(declared) => match declared.kind {
-                ResourceKind::StateMachine | ResourceKind::LayerVersion | ResourceKind::Policy => {
-                    self.arn(resolver, logical, declared, depth)
-                }
+                ResourceKind::StateMachine | ResourceKind::LayerVersion => self.arn(resolver, logical, declared, depth),
                 _ => self.name(resolver, logical, declared, depth),
             },
             Found::GeneratedRole => Ok(self.generated_name(logical)),
@@ -155,7 +150,6 @@ impl Identities<'_> {
             ResourceKind::Project => arn("codebuild", region, &format!("project/{name}")),
             ResourceKind::LogGroup => arn("logs", region, &format!("log-group:{name}:*")),
             ResourceKind::Role => self.role_arn(&name),
-            ResourceKind::Policy => format!("arn:aws:iam::{ACCOUNT_ID}:policy/{name}"),
             ResourceKind::Alarm => arn("cloudwatch", region, &format!("alarm:{name}")),
             ResourceKind::HttpApi | ResourceKind::SubscriptionFilter | ResourceKind::Permission | ResourceKind::BucketPolicy => name,
         })
@@ -163,6 +157,11 @@ impl Identities<'_> {
 
     fn repository_uri(&self, name: &str) -> String {
         format!("{ACCOUNT_ID}.dkr.ecr.{}.amazonaws.com/{name}", self.settings.region)
+    }
+
+    /// The ARN of the role that SAM makes for a function or a state machine that names none.
+    pub fn generated_role(&self, logical: &str) -> String {
+        self.role_arn(&self.generated_name(&format!("{logical}Role")))
     }
 
     fn role_arn(&self, name: &str) -> String {

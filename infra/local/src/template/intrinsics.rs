@@ -330,6 +330,6 @@ pub struct Settings {
 impl ResourceKind {
     /// Whether a resource of this kind exists only on AWS: it is read and has no effect on the laptop.
     pub fn without_effect(self) -> bool {
-        matches!(self, Self::Permission | Self::Policy | Self::BucketPolicy | Self::Alarm | Self::Role)
+        matches!(self, Self::Permission | Self::BucketPolicy | Self::Alarm)
     }
 }

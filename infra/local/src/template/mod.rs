@@ -7,12 +7,15 @@ mod http_api;
 mod identity;
 mod intrinsics;
 mod node;
+mod policies;
 mod properties;
+mod rights;
 mod stores;
 mod workflows;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::TemplateError;
@@ -28,6 +31,8 @@ use identity::{Declared, Identities, ResourceKind};
 use intrinsics::Resolver;
 use node::{Data, Key, Node};
 use properties::Properties;
+
+use crate::rights::Role;
 
 /// A template, read and resolved.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +55,8 @@ pub struct Template {
     pub projects: Vec<BuildProject>,
     /// The log groups' names.
     pub log_groups: Vec<String>,
+    /// The roles: those that the template declares, and those of functions and state machines that name none.
+    pub roles: Vec<Arc<Role>>,
     /// The subscriptions to log groups.
     pub subscriptions: Vec<SubscriptionFilter>,
     /// The outputs.
@@ -133,29 +140,38 @@ fn read(
         };
         let reader = Properties::new(resolved.as_ref(), format!("{}'s", key.name), key.line)?;
         let arn = |resolver: &Resolver| resolver.identities.arn(resolver, &key.name, declared, 0);
+        let own_role = |reader: &Properties| policies::read_own(&key.name, resolver.identities.generated_role(&key.name), reader);
         match kind {
-            ResourceKind::Function => template.functions.push(Function::read(&key.name, name, reader, &context)?),
+            ResourceKind::Function => {
+                let (role, made) = own_role(&reader)?;
+                template.roles.extend(made);
+                template.functions.push(Function::read(&key.name, name, role, reader, &context)?);
+            }
             ResourceKind::HttpApi => template.api = Some(HttpApi::read(reader, integration_timeout)?),
             ResourceKind::LayerVersion => template.layers.push(Layer::read(arn(&resolver)?, reader, project)?),
             ResourceKind::StateMachine => {
-                let arn = arn(&resolver)?;
-                template.state_machines.push(StateMachine::read(&key.name, name, arn, reader, project)?);
+                let (role, made) = own_role(&reader)?;
+                template.roles.extend(made);
+                template.state_machines.push(StateMachine::read(&key.name, name, arn(&resolver)?, role, reader, project)?);
             }
             ResourceKind::Table => template.tables.push(Table::read(name, reader)?),
             ResourceKind::Bucket => template.buckets.push(stores::read_bucket(name, key.line, reader)?),
             ResourceKind::Repository => template.repositories.push(stores::read_repository(name, reader)?),
             ResourceKind::Project => {
                 let properties = resolved.as_ref().map(Node::to_json).unwrap_or_default();
-                template.projects.push(BuildProject { name, arn: arn(&resolver)?, properties });
+                let role = reader.required_text("ServiceRole")?;
+                template.projects.push(BuildProject { name, arn: arn(&resolver)?, role, properties });
             }
             ResourceKind::LogGroup => template.log_groups.push(stores::read_log_group(name, reader)?),
             ResourceKind::SubscriptionFilter => {
                 template.subscriptions.push(SubscriptionFilter::read(name, reader)?);
             }
-            ResourceKind::Permission | ResourceKind::Policy | ResourceKind::Role | ResourceKind::BucketPolicy | ResourceKind::Alarm => {}
+            ResourceKind::Role => template.roles.push(Arc::new(policies::read_role(&key.name, arn(&resolver)?, reader)?)),
+            ResourceKind::Permission | ResourceKind::BucketPolicy | ResourceKind::Alarm => {}
         }
     }
     bind_routes(&mut template)?;
+    rights::check(&template, &settings.region)?;
     template.outputs = read_outputs(root.get("Outputs"), &resolver)?;
     check_unique(&template)?;
     Ok(template)

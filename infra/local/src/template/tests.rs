@@ -50,6 +50,8 @@ Resources:
     Properties:
       CodeUri: target/lambda/web/
       Handler: health
+      Policies:
+        - Statement: {Effect: Allow, Action: "lambda:InvokeFunction", Resource: !Sub "arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:demo-*"}
       MemorySize: !If [IsLaptop, 256, 128]
       Environment:
         Variables:
@@ -173,6 +175,11 @@ fn a_definition_that_cannot_be_honoured_is_refused_with_its_line() {
         assert!(refusal.message.contains(expected), "{}", refusal.message);
         assert!(text.lines().nth(refusal.line - 1).unwrap().contains("x-amazon-apigateway-integration"), "{}", refusal.message);
     }
+    let forbidden = with_definition(INTEGRATION).replace("function:demo-*", "function:other-*");
+    let refusal = read_text(&forbidden).unwrap_err();
+    let expected = "the API's route GET /items/{id} may not lambda:InvokeFunction on \
+                    arn:aws:lambda:eu-west-1:000000000000:function:demo-Health: its role Health does not allow it";
+    assert_eq!(refusal.message, expected);
     let elsewhere = with_definition(&INTEGRATION.replace("${Health.Arn}", "arn:aws:lambda:eu-west-1:000000000000:function:other"));
     assert!(read_text(&elsewhere).unwrap_err().message.contains("other is not a function of this template"));
 }

@@ -17,14 +17,25 @@ pub struct StateMachine {
     pub name: String,
     /// Its ARN.
     pub arn: String,
+    /// The ARN of its role.
+    pub role: String,
     /// The definition, with its substitutions made.
     pub definition: Value,
+    /// Where it stands in the template.
+    pub line: usize,
 }
 
 impl StateMachine {
     /// Reads a state machine and the file that defines it.
-    pub fn read(logical_id: &str, name: String, arn: String, properties: Properties, project: &Path) -> Result<Self, Refusal> {
-        properties.accept(&["Name", "Role", "Policies", "Logging", "Tracing", "Tags", "PermissionsBoundary", "PropagateTags"]);
+    pub fn read(
+        logical_id: &str,
+        name: String,
+        arn: String,
+        role: String,
+        properties: Properties,
+        project: &Path,
+    ) -> Result<Self, Refusal> {
+        properties.accept(&["Name", "Logging", "Tracing", "Tags", "PropagateTags"]);
         expect(&properties, "Type", &["STANDARD"], "STANDARD")?;
         let substitutions = properties.text_map("DefinitionSubstitutions")?;
         let (line, mut text) = match (properties.node("DefinitionUri"), properties.node("Definition")) {
@@ -51,8 +62,9 @@ impl StateMachine {
         }
         let definition = serde_json::from_str(&text)
             .map_err(|error| Refusal::new(line, format!("the definition of {logical_id} is not JSON: {error}")))?;
+        let line = properties.line();
         properties.finish()?;
-        Ok(Self { logical_id: logical_id.to_owned(), name, arn, definition })
+        Ok(Self { logical_id: logical_id.to_owned(), name, arn, role, definition, line })
     }
 }
 
@@ -63,6 +75,8 @@ pub struct BuildProject {
     pub name: String,
     /// Its ARN.
     pub arn: String,
+    /// The ARN of its role.
+    pub role: String,
     /// Its resolved properties, as CloudFormation has them; who runs builds reads what it needs.
     pub properties: Value,
 }

@@ -18,6 +18,7 @@ use local::console::Console;
 use local::lambda::{Common, Images, Lambda, Layers, Parts, PreparedImage};
 use local::logs::Logs;
 use local::options::Options;
+use local::rights::{Guard, Rights};
 use local::template::Template;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -94,7 +95,7 @@ impl Service {
             logs: Arc::new(Logs::open(folder.path().join("logs"), console).unwrap()),
             common: Common {
                 region: "us-east-1".into(),
-                credentials: account::Credentials::load_or_create(folder.path()).unwrap(),
+                rights: Arc::new(Rights::unrestricted(account::Credentials::load_or_create(folder.path()).unwrap())),
                 endpoint: "http://127.0.0.1:9".into(),
                 temporary: folder.path().join("tmp"),
                 cache: folder.path().join("cache"),
@@ -109,7 +110,7 @@ impl Service {
         let served = Arc::clone(&lambda);
         tokio::spawn(local::http_server::serve(listener, stop.clone(), move |request, _| {
             let lambda = Arc::clone(&served);
-            async move { lambda.handle(request).await }
+            async move { lambda.handle(request, &Guard::open()).await }
         }));
         let configuration = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -11,6 +11,7 @@ mod http;
 mod lifeline;
 mod logs;
 mod processes;
+mod rights;
 mod sandbox;
 mod stores;
 mod workflows;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let tests: Vec<Test> =
-        [gateway::all(), processes::all(), control::all(), lifeline::all(), logs::all(), stores::all(), workflows::all()]
+        [gateway::all(), processes::all(), control::all(), lifeline::all(), logs::all(), rights::all(), stores::all(), workflows::all()]
             .into_iter()
             .flatten()
             .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())))

@@ -49,7 +49,7 @@ async fn ended(cloud: &Cloud, execution: &str) -> Value {
 async fn a_state_machine_calls_functions_and_goes_on_after_a_restart() {
     let sandbox = Sandbox::new(
         &[("plain", "")],
-        "  Machine: {Type: AWS::Serverless::StateMachine, Properties: {Name: machine, DefinitionUri: machine.json, DefinitionSubstitutions: {Plain: !GetAtt F0.Arn}}}\n",
+        "  Machine: {Type: AWS::Serverless::StateMachine, Properties: {Name: machine, DefinitionUri: machine.json, DefinitionSubstitutions: {Plain: !GetAtt F0.Arn}, Policies: {Statement: {Effect: Allow, Action: lambda:InvokeFunction, Resource: !GetAtt F0.Arn}}}}\n",
     );
     machine(
         &sandbox,

@@ -20,6 +20,7 @@ use super::{Lambda, Qualified};
 use crate::aws_error::AwsError;
 use crate::gateway::decode;
 use crate::http_server::{Body, BodyError, full, json_response, read_public_body};
+use crate::rights::{Guard, required};
 
 /// The longest body of a control call.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -70,13 +71,20 @@ impl Call {
 }
 
 impl Lambda {
-    /// Answers a call of Lambda's API.
-    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    /// Answers a call of Lambda's API, if its caller may make it.
+    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, guard: &Guard) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().trim_matches('/').to_owned();
         let segments: Vec<String> = path.split('/').skip(1).map(|segment| decode(segment).into_owned()).collect();
         let query = parts.uri.query().map(parse_query).unwrap_or_default();
+        let needed = |body: &Value| {
+            let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+            required::lambda::of(self.region(), parts.method.as_str(), &segments, &query, body)
+        };
         if parts.method == Method::POST && segments.len() == 3 && segments[2] == "invocations" {
+            if let Err(refused) = guard.check(|| needed(&Value::Null)) {
+                return render_error(&refused.error(403));
+            }
             return self.handle_invocation(&segments[1], &query, &parts.headers, body).await;
         }
         let body = match read_public_body(&parts.headers, body, BODY_LIMIT).await {
@@ -95,6 +103,9 @@ impl Lambda {
                 return render_error(&invalid("The request did not arrive whole."));
             }
         };
+        if let Err(refused) = guard.check(|| needed(&body)) {
+            return render_error(&refused.error(403));
+        }
         let call = Call { method: parts.method, segments, query, body };
         let lambda = Arc::clone(self);
         // Changes are written to disk before they are answered.

@@ -22,8 +22,10 @@ use self::fakes::{FakeProcesses, Functions, ManualClock};
 use super::definition::Definition;
 use super::store::Status;
 use super::{Integrations, Options, StateMachine, StepFunctions, state_machine_arn};
+use crate::account::Credentials;
 use crate::aws_error::AwsError;
 use crate::code_build::{CodeBuild, Project};
+use crate::rights::Rights;
 
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "000000000000";
@@ -95,7 +97,9 @@ fn open(
     };
     let clock = Arc::new(clock.clone());
     let builds = CodeBuild::new(REGION, ACCOUNT, vec![project], Arc::new(processes.clone()), Arc::clone(&clock) as _);
-    let integrations = Integrations { invoke: Arc::new(functions.clone()), builds };
+    let account = Credentials { access_key_id: "KEY".to_owned(), secret_access_key: "SECRET".to_owned() };
+    let rights = Arc::new(Rights::unrestricted(account));
+    let integrations = Integrations { invoke: Arc::new(functions.clone()), builds, rights };
     let options = Options { clock, most_events: 200, ..Options::new(folder, REGION, ACCOUNT) };
     StepFunctions::open(options, machines, integrations).unwrap()
 }
