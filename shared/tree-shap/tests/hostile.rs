@@ -92,8 +92,7 @@ fn broken_bytes_end_in_an_error_or_an_ensemble() {
     let mut dice = Dice(7);
     let mut read = 0;
     for round in 0..20_000_u32 {
-        let wanted =
-            Wanted { columns: 3, outputs: 2, trees: 2, depth: 3, all_outputs: round % 2 == 0, categories: round % 3 == 0 };
+        let wanted = Wanted { columns: 3, outputs: 2, trees: 2, depth: 3, all_outputs: round % 2 == 0, categories: round % 3 == 0 };
         let mut bytes = ensemble(&mut dice, wanted).to_bytes();
         for _ in 0..1 + dice.below(4) {
             let at = dice.below(bytes.len());
@@ -109,7 +108,9 @@ fn broken_bytes_end_in_an_error_or_an_ensemble() {
         }
         let Ok(parts) = Parts::from_bytes(&bytes) else { continue };
         // What is explained is a few columns wide here; the arrays for millions are made elsewhere.
-        let Some(ensemble) = Ensemble::new(&parts).ok().filter(|ensemble| ensemble.columns() < 1000 && ensemble.outputs() < 1000) else { continue };
+        let Some(ensemble) = Ensemble::new(&parts).ok().filter(|ensemble| ensemble.columns() < 1000 && ensemble.outputs() < 1000) else {
+            continue;
+        };
         let matrix = rows(&mut dice, 2, parts.columns);
         let outputs = if ensemble.outputs() == 0 { Vec::new() } else { vec![0, 0] };
         let matrix = &matrix[..outputs.len() * ensemble.columns()];

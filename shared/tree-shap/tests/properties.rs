@@ -83,7 +83,8 @@ fn deep_trees_lose_no_digits() {
         for from in [0.0, 900.0, 1e9] {
             let row = vec![from; columns as usize];
             let values = ensemble.explain(&row, &[0], None).unwrap();
-            let at = (0..parts.left.len()).find(|node| parts.left[*node] < 0 && (from <= parts.threshold[node - 1] || node + 1 == parts.left.len()));
+            let at = (0..parts.left.len())
+                .find(|node| parts.left[*node] < 0 && (from <= parts.threshold[node - 1] || node + 1 == parts.left.len()));
             let margin = parts.values[at.unwrap()];
             let off = (values.iter().sum::<f64>() - margin).abs();
             assert!(off < 1e-9, "{columns} columns, depth {depth}: off by {off}");

@@ -112,7 +112,8 @@ fn left(parts: &Parts, node: usize, row: &[f64]) -> bool {
         let within = |set: u32| {
             let begin = if set == 0 { 0 } else { parts.set_ends[set as usize - 1] as usize };
             let words = &parts.words[begin..parts.set_ends[set as usize] as usize];
-            value >= 0.0 && words.iter().enumerate().any(|(at, word)| (0..32).any(|bit| word >> bit & 1 == 1 && (at * 32 + bit) as f64 == value))
+            value >= 0.0
+                && words.iter().enumerate().any(|(at, word)| (0..32).any(|bit| word >> bit & 1 == 1 && (at * 32 + bit) as f64 == value))
         };
         let known = parts.known_set[node];
         if value < 0.0 {
