@@ -1,5 +1,6 @@
 //! What a model answers, and how it becomes JSON.
 
+use crate::engine::contributions::Unfinished;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
@@ -12,6 +13,8 @@ pub struct Outputs {
     pub probabilities: Option<Answer>,
     /// How much each feature contributed, where that was asked for.
     pub contributions: Option<Contributions>,
+    /// Contributions that the engine still has to finish before it answers.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// How much each feature contributed to each row's prediction.
@@ -196,7 +199,7 @@ impl Outputs {
             None => lengths.iter().map(|_| None).collect(),
         };
         let parts = predictions.into_iter().zip(probabilities.drain(..));
-        Some(parts.map(|(predictions, probabilities)| Self { predictions, probabilities, contributions: None }).collect())
+        Some(parts.map(|(predictions, probabilities)| Self { predictions, probabilities, contributions: None, unfinished: None }).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The seam between the routes and whatever holds the model. The image's `model.json` names the engine.
 
+pub mod contributions;
 pub mod python;
 
 use crate::{Options, inputs::Batch, outputs::Outputs, served::Served};

@@ -2,10 +2,13 @@
 //!
 //! They lie in `target/python-tests`, or where `SERVEML_TEST_PYTHON` says. Nothing is installed into the user's own Python.
 
+use model_server::engine::contributions::{Description, Ensembles, Unfinished};
 use std::{
     fs::{self, File},
+    io::{Read, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 /// The MLflow versions that models are written with: the last that pickles by default, and the newest.
@@ -61,7 +64,41 @@ pub fn contributions() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut compare = Command::new(interpreter());
     compare.arg("-B").arg(folder.join("tests/contributions.py")).arg(folder.join("src/engine/python")).env("PYTHONPATH", &packages);
-    succeed(&mut compare);
+    let mut child = compare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut ensembles = Ensembles::default();
+    let mut lengths = [0; 8];
+    while output.read_exact(&mut lengths).is_ok() {
+        let [header, payload] = [&lengths[..4], &lengths[4..]].map(|length| u32::from_le_bytes(length.try_into().unwrap()) as usize);
+        let mut bytes = vec![0; header + payload];
+        output.read_exact(&mut bytes).unwrap();
+        let values = finished(&bytes[..header], &bytes[header..], &mut ensembles);
+        let (length, bytes): (i32, Vec<u8>) = match values {
+            Ok(values) => (values.len() as i32 * 8, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            Err(problem) => (-(problem.len() as i32), problem.into_bytes()),
+        };
+        input.write_all(&length.to_le_bytes()).unwrap();
+        input.write_all(&bytes).unwrap();
+        input.flush().unwrap();
+    }
+    assert!(child.wait().unwrap().success(), "the values are not those of the shap package");
+}
+
+/// The server's half of contributions: the values that become of what the worker says.
+fn finished(header: &[u8], mut payload: &[u8], ensembles: &mut Ensembles) -> Result<Vec<f64>, String> {
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    if header["first"] == true {
+        *ensembles = Ensembles::default();
+    }
+    let rows = header["rows"].as_u64().unwrap() as usize;
+    let description: Description = serde_json::from_value(header).unwrap();
+    let unfinished = Unfinished::read(description, rows, &mut payload, ensembles).ok_or("the answer is not what it describes")?;
+    assert!(payload.is_empty());
+    let contributions = unfinished.finish(Instant::now() + Duration::from_secs(60)).map_err(|problem| problem.to_string())?;
+    match contributions.values.elements {
+        model_server::outputs::Elements::Floats(values) => Ok(values),
+        other => Err(format!("{other:?}")),
+    }
 }
 
 fn base() -> PathBuf {

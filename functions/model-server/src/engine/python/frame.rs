@@ -2,13 +2,17 @@
 //! in JSON, and a payload of raw numbers.
 
 use crate::{
-    engine::{Asked, Problem},
+    engine::{
+        Asked, Problem,
+        contributions::{Description, Ensembles, Unfinished},
+    },
     inputs::batch::TensorValues,
     inputs::{Batch, Data, FrameColumn, Numbers},
-    outputs::{Answer, Array, Contributions, Kind, Outputs},
+    outputs::{Answer, Array, Kind, Outputs},
 };
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
+use std::time::Duration;
 
 /// The largest frame that is read from a worker, in bytes.
 const FRAME_LIMIT: usize = 1 << 30;
@@ -34,11 +38,12 @@ pub fn lengths(bytes: [u8; LENGTHS]) -> Option<(usize, usize)> {
     (header <= FRAME_LIMIT && payload <= FRAME_LIMIT).then_some((header, payload))
 }
 
-/// The frame that asks for a prediction.
-pub fn question(id: u64, batch: &Batch, asked: Asked) -> Vec<u8> {
-    let mut header = json!({
-        "id": id, "rows": batch.rows, "probabilities": asked.probabilities, "contributions": asked.contributions, "quiet": asked.quiet,
-    });
+/// The frame that asks for a prediction. For contributions it says whether the model's trees are wanted with them, and the time there is.
+pub fn question(id: u64, batch: &Batch, asked: Asked, time: Duration, ensembles: &Ensembles) -> Vec<u8> {
+    let mut header = json!({"id": id, "rows": batch.rows, "probabilities": asked.probabilities, "quiet": asked.quiet});
+    if asked.contributions {
+        header["contributions"] = json!({"ensembles": ensembles.get().is_none(), "seconds": time.as_secs_f64()});
+    }
     let mut payload = Vec::new();
     match &batch.data {
         Data::Matrix { numbers, names, .. } => {
@@ -116,17 +121,11 @@ struct Header {
     #[serde(default)]
     probabilities: Option<Encoded>,
     #[serde(default)]
-    contributions: Option<Contributed>,
+    contributions: Option<Description>,
     #[serde(default)]
     error: Option<Exception>,
     #[serde(default)]
     refused: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Contributed {
-    features: Vec<String>,
-    values: Encoded,
 }
 
 #[derive(Deserialize)]
@@ -148,8 +147,8 @@ pub struct Exception {
     pub message: String,
 }
 
-/// Reads a worker's answer. `None` where it is not one to the question of this id: the worker cannot be trusted any more.
-pub fn answer(id: u64, header: &[u8], payload: &[u8]) -> Option<Result<Outputs, Problem>> {
+/// Reads a worker's answer for this many rows. `None` where it is not one to the question of this id: the worker cannot be trusted any more.
+pub fn answer(id: u64, rows: usize, header: &[u8], payload: &[u8], ensembles: &Ensembles) -> Option<Result<Outputs, Problem>> {
     let header: Header = serde_json::from_slice(header).ok()?;
     if header.id != id {
         return None;
@@ -166,14 +165,11 @@ pub fn answer(id: u64, header: &[u8], payload: &[u8]) -> Option<Result<Outputs, 
         Some(encoded) => Some(decoded(encoded, &mut rest)?),
         None => None,
     };
-    let contributions = match header.contributions {
-        Some(Contributed { features, values }) => match decoded(values, &mut rest)? {
-            Answer::Array(values) => Some(Contributions { features, values }),
-            Answer::Json(_) => return None,
-        },
+    let unfinished = match header.contributions {
+        Some(description) => Some(Unfinished::read(description, rows, &mut rest, ensembles)?),
         None => None,
     };
-    Some(Ok(Outputs { predictions, probabilities, contributions }))
+    Some(Ok(Outputs { predictions, probabilities, contributions: None, unfinished }))
 }
 
 fn decoded(encoded: Encoded, rest: &mut &[u8]) -> Option<Answer> {

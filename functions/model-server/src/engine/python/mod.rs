@@ -7,7 +7,7 @@ mod worker;
 
 use crate::{
     Options,
-    engine::{Asked, Engine, Pending, Problem, Ready},
+    engine::{Asked, Engine, Pending, Problem, Ready, contributions::Ensembles},
     inputs::Batch,
     outputs::Outputs,
     served::Served,
@@ -75,6 +75,7 @@ impl Python {
                 "named": served.signature.is_named(),
                 "contributions": CONTRIBUTIONS,
             }),
+            ensembles: Ensembles::default(),
         };
         let example = served.example.as_ref().map(|example| example.to_string().into_bytes());
         let shared = Arc::new(Shared {
@@ -148,10 +149,19 @@ impl Engine for Python {
             self.shared.queue.push(Job { batch, asked, deadline, alone: false, reply })?;
             // The worker keeps the same deadline; the margin lets its own word on it arrive.
             match timeout_at(deadline + Duration::from_millis(100), answer).await {
-                Ok(Ok(answer)) => answer,
+                Ok(Ok(answer)) => finished(answer?, deadline).await,
                 Ok(Err(_)) => Err(Problem::Ended("it was stopped".to_owned())),
                 Err(_) => Err(Problem::Late),
             }
         })
     }
+}
+
+/// Runs an answer's rows through the model's trees where contributions were asked for, aside, for that is work for a processor.
+async fn finished(mut outputs: Outputs, deadline: Instant) -> Result<Outputs, Problem> {
+    let Some(unfinished) = outputs.unfinished.take() else { return Ok(outputs) };
+    let finish = tokio::task::spawn_blocking(move || unfinished.finish(deadline.into_std()));
+    let contributions = finish.await.map_err(|problem| Problem::Ended(format!("its trees could not be explained: {problem}")))?;
+    outputs.contributions = Some(contributions?);
+    Ok(outputs)
 }

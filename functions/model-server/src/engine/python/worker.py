@@ -836,35 +836,52 @@ def frame_of(model, columns):
 def predict(model, header, payload):
     """The answer's header fields and payload parts."""
     data = build(model, header, payload)
-    contributions = contributions_of(model, header, data) if header.get("contributions") else None
-    answer, parts = predict_data(model, header, data)
-    if contributions is not None:
-        names, values = contributions
-        answer["contributions"] = {"features": names, "values": encode(values, parts)}
+    explanation = explanation_of(model, data) if header.get("contributions") else None
+    predictions, probabilities = predict_data(model, header, data)
+    parts = []
+    answer = {"predictions": encode(predictions, parts)}
+    if probabilities is not None:
+        answer["probabilities"] = encode(probabilities, parts)
+    if explanation is not None:
+        answer["contributions"] = contributions_of(model, header, data, explanation, predictions, parts)
     return answer, parts
 
 
-def contributions_of(model, header, data):
-    """The input columns' names (and the bias's) and each row's contributions; refused where they cannot be had."""
+def explanation_of(model, data):
+    """What explains the model; refused where nothing does."""
     if model.form not in ("matrix", "frame") or model.predict_name != "predict" or getattr(data, "ndim", None) != 2:
         raise Refused(
             f"Contributions are not available for this model ({model.loader}): they are computed exactly for trees, forests and boosted "
             "trees of scikit-learn, XGBoost and LightGBM and for linear models, where the model's own flavor was logged"
         )
-    module = contributions_module(model)
-    try:
-        if model.explanation is None:
+    if model.explanation is None:
+        module = contributions_module(model)
+        try:
             model.explanation = module.prepare(model.subject)
-        values = model.explanation.explain(data)
-    except module.Unavailable as reason:
-        text = str(reason)
-        raise Refused(text[:1].upper() + text[1:])
+        except module.Unavailable as reason:
+            raise Refused(sentence(reason))
+    return model.explanation
+
+
+def contributions_of(model, header, data, explanation, predictions, parts):
+    """The contributions' description: the input columns' names (and the bias's), and what the server makes each row's values of."""
+    asked = header["contributions"]
+    try:
+        described, payload = explanation.answer(data, predictions, asked["ensembles"], asked["seconds"])
+    except contributions_module(model).Unavailable as reason:
+        raise Refused(sentence(reason))
     names = header.get("names") or model.names
     if hasattr(data, "columns"):
         names = [str(name) for name in data.columns]
     if not names or len(names) != data.shape[1]:
         names = [f"feature_{index}" for index in range(data.shape[1])]
-    return [*names, "BiasTerm"], values
+    parts += payload
+    return {"features": [*names, "BiasTerm"], **described}
+
+
+def sentence(reason):
+    text = str(reason)
+    return text[:1].upper() + text[1:]
 
 
 def contributions_module(model):
@@ -878,8 +895,11 @@ def contributions_module(model):
 
 
 def predict_data(model, header, data):
+    """The predictions, and the probabilities where they are asked for."""
+    if header.get("probabilities") and model.probabilities is None:
+        raise Refused(f"{type(model.subject).__name__} gives no probabilities")
     if model.forest is not None and header["rows"] <= FEW_ROWS:
-        return predict_forest(model, data, header.get("probabilities"))
+        return predict_forest(model.forest, data, header.get("probabilities"))
     many = header["rows"] >= MANY_ROWS and model.jobs
     if many:
         for estimator, jobs in model.jobs:
@@ -888,8 +908,6 @@ def predict_data(model, header, data):
         predictions = model.predict(data)
         probabilities = None
         if header.get("probabilities"):
-            if model.probabilities is None:
-                raise Refused(f"{type(model.subject).__name__} gives no probabilities")
             probabilities = model.probabilities(data)
             if isinstance(probabilities, list):
                 probabilities = by_row(probabilities)
@@ -897,22 +915,14 @@ def predict_data(model, header, data):
         if many:
             for estimator, _ in model.jobs:
                 estimator.n_jobs = 1
-    parts = []
-    answer = {"predictions": encode(predictions, parts)}
-    if probabilities is not None:
-        answer["probabilities"] = encode(probabilities, parts)
-    return answer, parts
+    return predictions, probabilities
 
 
-def predict_forest(model, data, probabilities):
-    forest = model.forest
-    if probabilities and model.probabilities is None:
-        raise Refused(f"{type(model.subject).__name__} gives no probabilities")
-    parts = []
+def predict_forest(forest, data, probabilities):
     if not probabilities:
-        return {"predictions": encode(forest.predict(data), parts)}, parts
+        return forest.predict(data), None
     total = forest.total(data)
-    return {"predictions": encode(forest.labels(total), parts), "probabilities": encode(total, parts)}, parts
+    return forest.labels(total), total
 
 
 def by_row(outputs):

@@ -2,7 +2,7 @@
 
 use super::frame::{self, Exception, LENGTHS};
 use crate::{
-    engine::{Asked, Problem, Ready},
+    engine::{Asked, Problem, Ready, contributions::Ensembles},
     inputs::Batch,
     outputs::Outputs,
 };
@@ -38,6 +38,8 @@ pub struct Recipe {
     pub environment: Vec<(String, String)>,
     /// The first frame: what to load and from where.
     pub order: Value,
+    /// The model's trees, once a worker has handed them over.
+    pub ensembles: Ensembles,
 }
 
 /// A running process with a loaded model.
@@ -48,6 +50,7 @@ pub struct Worker {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     next_id: u64,
+    ensembles: Ensembles,
 }
 
 /// Why a worker did not come up.
@@ -96,7 +99,8 @@ impl Worker {
         };
         tokio::spawn(forward(errors));
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let mut worker = Self { child, group, input, output: BufReader::with_capacity(1 << 16, output), next_id: 0 };
+        let output = BufReader::with_capacity(1 << 16, output);
+        let mut worker = Self { child, group, input, output, next_id: 0, ensembles: Ensembles::clone(&recipe.ensembles) };
         let mut order = recipe.order.clone();
         order["cheap"] = Value::from(cheap);
         let mut opening = PROGRAM.as_bytes().to_vec();
@@ -125,9 +129,10 @@ impl Worker {
     pub async fn predict(&mut self, batch: &Batch, asked: Asked, deadline: Instant) -> Result<Result<Outputs, Problem>, Problem> {
         self.next_id += 1;
         let id = self.next_id;
-        let question = frame::question(id, batch, asked);
+        let time = deadline.saturating_duration_since(Instant::now());
+        let question = frame::question(id, batch, asked, time, &self.ensembles);
         match timeout_at(deadline, self.exchange(&question)).await {
-            Ok(Ok((header, payload))) => match frame::answer(id, &header, &payload) {
+            Ok(Ok((header, payload))) => match frame::answer(id, batch.rows, &header, &payload, &self.ensembles) {
                 Some(answer) => Ok(answer),
                 None => {
                     self.kill().await;
