@@ -19,5 +19,6 @@ mod ml_development;
 mod mlflow_client;
 mod model_files;
 mod privacy;
+mod projects;
 mod updates;
 mod webhooks;
