@@ -20,5 +20,6 @@ mod ml_development;
 mod mlflow_client;
 mod model_files;
 mod privacy;
+mod projects;
 mod updates;
 mod webhooks;

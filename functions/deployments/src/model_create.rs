@@ -44,8 +44,9 @@ pub struct ModelRequest {
 
 /// Add a model
 ///
-/// A registered version of the project of everybody is in this project too from here on; a run's model, or an uploaded file,
-/// is registered in this project.
+/// A registered version is in this project too from here on, and stays where it was: what is everybody's stays everybody's. A
+/// run's model, or an uploaded file, is registered as a model of this project: in a project with members it is there for those
+/// alone, in every API.
 #[utoipa::path(
     post,
     path = "/api/mlops/projects/{project_id}/models",
@@ -58,6 +59,7 @@ pub struct ModelRequest {
         (status = 400, description = "None or several of the sources, or a file that cannot be served", body = Problem),
         (status = 401, description = "Not signed in", body = Problem),
         (status = 404, description = "The caller is in no such project, or there is no such run or version", body = Problem),
+        (status = 409, description = "A model outside of the project has the name", body = Problem),
         (status = 422, description = "A field does not hold what it must", body = Problem),
     )
 )]
@@ -76,7 +78,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     fields.finish()?;
     let made_in = (!project.is_default()).then(|| project.id.clone());
     let model = match (run_id, upload_id, model_name.zip(version)) {
-        (Some(run_id), None, None) => of_run(platform, &run_id, registered_as, description, made_in).await?,
+        (Some(run_id), None, None) => of_run(platform, &request, &project, &run_id, registered_as, description).await?,
         (None, Some(upload_id), None) => {
             let asked = FileModel { upload_id, name: registered_as, requirements, trusted, project_id: made_in };
             register_file(platform, &request.caller, asked).await?
@@ -101,12 +103,13 @@ fn version_of(fields: &mut Fields) -> Option<String> {
 
 async fn of_run(
     platform: &Platform,
+    request: &Request,
+    project: &Project,
     run_id: &str,
     registered_as: Option<String>,
     description: Option<String>,
-    project_id: Option<String>,
 ) -> Result<ModelVersion> {
-    let store = platform.store()?;
+    let store = platform.store()?.seen_by(&request.caller);
     let found = if shared::id::is_id(run_id) { store.run(run_id).await? } else { None };
     let run = found.ok_or_else(|| Error::not_found(format!("Run {run_id} not found")))?;
     let Some(model) = store.resolve_run_model(platform.objects()?, run_id).await? else {
@@ -122,20 +125,17 @@ async fn of_run(
         source: model.source,
         artifact_path: Some(model.artifact_path),
         model_id: model.model_id,
-        project_id,
+        project_id: Some(project.id.clone()),
         ..NewModelVersion::default()
     };
     store.create_model_version(version).await
 }
 
-/// A registered version, which joins the project. One that was made in another project is there for its members alone.
+/// A registered version, which joins the project. One of another project's model is there for its members alone.
 async fn of_version(platform: &Platform, request: &Request, project: &Project, model_name: &str, version: &str) -> Result<ModelVersion> {
-    let found = registered_version(platform, model_name, version).await?;
-    shared::projects::find(platform, &request.caller, found.project()).await.map_err(|error| match error.kind() {
-        shared::ErrorKind::NotFound => Error::not_found(format!("Model {model_name} version {version} not found")),
-        _ => error,
-    })?;
-    platform.store()?.add_model_to_project(&project.id, &found).await?;
+    let store = platform.store()?.seen_by(&request.caller);
+    let found = registered_version(&store, model_name, version).await?;
+    store.add_model_to_project(&project.id, &found).await?;
     Ok(found)
 }
 

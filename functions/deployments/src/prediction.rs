@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use privacy::PiiType;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -13,6 +12,7 @@ use shared::error::FieldProblem;
 use shared::http::fields::Fields;
 use shared::http::response;
 use shared::model_functions::{ModelRequest, ModelResponse};
+use shared::projects::choices::Choices;
 use shared::{Error, ErrorKind, Platform, Request, Response, Result};
 use utoipa::ToSchema;
 
@@ -178,74 +178,6 @@ fn options(fields: &mut Fields) -> PredictOptions {
     options
 }
 
-/// What the model server is asked besides the prediction; `None` where that is nothing. A policy anonymises records unless it
-/// is told not to, and answers where it is told to.
-async fn options_for(platform: &Platform, asked: &Asked, deployment: &Deployment, versions: Option<&[&str]>) -> Result<Option<String>> {
-    let (options, settings) = (&asked.options, &deployment.privacy);
-    let policy =
-        match (&asked.policy, &settings.policy_id) {
-            (Some(policy), _) => Some(policy.clone()),
-            (None, Some(id)) => {
-                let policy = platform.store()?.privacy_policy_of_project(deployment.project(), id).await?;
-                // Never without the protection that was asked for.
-                Some(policy.ok_or_else(|| {
-                    Error::conflict(format!("The deployment's privacy policy {id} was deleted; deploy with another one."))
-                })?)
-            }
-            (None, None) => None,
-        };
-    let anonymize_logs = options.anonymize_logs.or(settings.anonymize_logs).unwrap_or(policy.is_some());
-    let anonymize_response = options.anonymize_response.or(settings.anonymize_response).unwrap_or(false);
-    let (include_contributions, store_payload) = (options.include_contributions.unwrap_or(false), options.store_payload.unwrap_or(true));
-    if !include_contributions && store_payload && !anonymize_logs && !anonymize_response && versions.is_none() {
-        return Ok(None);
-    }
-    let mut told = json!({
-        "include_contributions": include_contributions, "store_payload": store_payload,
-        "anonymize_logs": anonymize_logs, "anonymize_response": anonymize_response,
-    });
-    if let Some(versions) = versions {
-        told["versions"] = json!(versions);
-    }
-    if anonymize_logs || anonymize_response {
-        let mut policy = policy.unwrap_or_else(mask_everything);
-        if !settings.column_map.is_empty() {
-            if !policy["column_map"].is_object() {
-                policy["column_map"] = json!({});
-            }
-            for (column, kind) in &settings.column_map {
-                policy["column_map"][column] = json!(kind);
-            }
-        }
-        if let Some(threshold) = settings.threshold {
-            policy["threshold"] = json!(threshold);
-        }
-        told["privacy"] = policy;
-    }
-    Ok(Some(ascii(&told.to_string())))
-}
-
-/// What applies where there is no policy: everything personal is masked.
-fn mask_everything() -> Value {
-    let actions: Map<String, Value> = PiiType::ALL.iter().map(|kind| (kind.name().to_owned(), json!("mask"))).collect();
-    json!({ "actions": actions })
-}
-
-/// JSON in ASCII alone, which is what a header holds.
-fn ascii(json: &str) -> String {
-    let mut ascii = String::with_capacity(json.len());
-    for character in json.chars() {
-        if character.is_ascii() {
-            ascii.push(character);
-            continue;
-        }
-        for unit in character.encode_utf16(&mut [0; 2]) {
-            ascii.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    ascii
-}
-
 /// Whom a request for predictions is sent to.
 #[derive(Debug, Clone, Copy)]
 pub struct Addressee<'a> {
@@ -272,12 +204,22 @@ pub async fn ask(
     began: Instant,
 ) -> Result<Option<ModelResponse>> {
     let body = json!({ "inputs": asked.inputs, "return_probabilities": "if_available" });
-    let options = options_for(platform, asked, deployment, to.versions).await?;
+    let choices = Choices {
+        include_contributions: asked.options.include_contributions,
+        store_payload: asked.options.store_payload,
+        anonymize_logs: asked.options.anonymize_logs,
+        anonymize_response: asked.options.anonymize_response,
+        policy: asked.policy.clone(),
+        versions: to.versions.map(|versions| versions.iter().map(|version| (*version).to_owned()).collect()),
+    };
+    let options = choices.options_for(platform, deployment).await?;
     let caller = caller_of(request);
     let asking = ModelRequest { method: "POST", path: "/predict", body: Some(&body), caller: Some(&caller), options: options.as_deref() };
     let left = DEADLINE.saturating_sub(began.elapsed()).max(SHORTEST);
     let answer = match tokio::time::timeout(left, platform.model_functions().ask(to.function_name, to.qualifier, &asking)).await {
-        Ok(Err(error)) if error.kind() == ErrorKind::Unavailable => return Err(Error::new(ErrorKind::ModelFailed, error.to_string())),
+        Ok(Err(error)) if error.kind() == ErrorKind::Unavailable => {
+            return Err(Error::new(ErrorKind::ModelFailed, error.to_string()).quoting_the_request());
+        }
         Ok(answer) => answer?,
         Err(_) => {
             let message = format!("The model gave no answer within {} seconds; send fewer records at once.", left.as_secs());

@@ -53,16 +53,20 @@ pub struct InferenceRequest {
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let asked: InferenceRequest = request.json()?;
-    let store = platform.store()?;
+    let store = platform.store()?.seen_by(&request.caller);
+    let not_found = || Error::not_found(format!("Model {} not found", asked.model_name.chars().take(256).collect::<String>()));
+    if store.hides_model(&asked.model_name).await? {
+        return Err(match &asked.model_version {
+            Some(version) => registered_version(&store, &asked.model_name, version).await.err().unwrap_or_else(not_found),
+            None => not_found(),
+        });
+    }
     let deployment = store.deployment_of_model(&asked.model_name).await?;
     let live = deployment.and_then(|deployment| Some((deployment.live_model_version?, deployment.url?)));
     let version = match (&asked.model_version, &live) {
-        (Some(version), _) => registered_version(platform, &asked.model_name, version).await?.version,
+        (Some(version), _) => registered_version(&store, &asked.model_name, version).await?.version,
         (None, Some((version, _))) => *version,
-        (None, None) => {
-            let not_found = || Error::not_found(format!("Model {} not found", asked.model_name.chars().take(256).collect::<String>()));
-            store.latest_version(&asked.model_name).await?.ok_or_else(not_found)?.version
-        }
+        (None, None) => store.latest_version(&asked.model_name).await?.ok_or_else(not_found)?.version,
     };
     match live {
         Some((live, url)) if live == version => moved(&url),

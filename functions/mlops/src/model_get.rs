@@ -22,8 +22,9 @@ use crate::views::problem::Problem;
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let name = request.path_parameter("model_name")?;
     let not_found = || Error::not_found(format!("Model {} not found", name.chars().take(256).collect::<String>()));
-    let model = platform.store()?.registered_model(name).await?.ok_or_else(not_found)?;
-    response::ok(&ModelView::read(platform, model).await?)
+    let store = platform.store()?.seen_by(&request.caller);
+    let model = store.registered_model(name).await?.ok_or_else(not_found)?;
+    response::ok(&ModelView::read(&store, model).await?)
 }
 
 #[cfg(test)]

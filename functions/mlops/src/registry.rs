@@ -65,6 +65,7 @@ pub struct Registered {
     responses(
         (status = 201, description = "Resource created", body = Registered),
         (status = 400, description = "Invalid input, or the run logged no model", body = Problem),
+        (status = 409, description = "A model of a project of others has the name", body = Problem),
         (status = 404, description = "There is no such run", body = Problem),
         (status = 413, description = "The body is too long", body = Problem),
         (status = 500, description = "Internal error", body = Problem),
@@ -78,7 +79,8 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     }
     let tags = asked.tags.unwrap_or_default();
     name::check_tags("tags", &tags)?;
-    let store = platform.store()?;
+    let store = platform.store()?.seen_by(&request.caller);
+    store.check_model_name_is_free(&asked.model_name).await?;
     let run_id = asked.run_id;
     let known = || async { if shared::id::is_id(&run_id) { store.run(&run_id).await } else { Ok(None) } };
     if known().await?.is_none() {

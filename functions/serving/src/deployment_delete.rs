@@ -1,6 +1,7 @@
 //! `DELETE /api/v1/deployments/{deployment_id}`: takes a deployment down. Document: serveml-api, "Delete Deployment".
 
 use serde::Serialize;
+use shared::domain::deployment::Deployment;
 use shared::http::response;
 use shared::{Error, Platform, Request, Response, Result, jobs};
 use utoipa::ToSchema;
@@ -39,7 +40,9 @@ pub struct DeploymentDeleted {
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let id = deployment_id::read(request.path_parameter("deployment_id")?);
     let deployment = platform.store()?.deployment_even_deleted(id).await?;
-    let deployment = deployment.filter(|deployment| request.caller.may_use(deployment.owner.as_deref()));
+    // A project's deployments are versions of one function, which would go with any of them.
+    let own = |deployment: &Deployment| deployment.project_id.is_none() && request.caller.may_use(deployment.owner.as_deref());
+    let deployment = deployment.filter(own);
     let deployment = deployment.ok_or_else(|| Error::not_found("There is no such deployment."))?;
     jobs::remove::remove(platform, &deployment).await?;
     let message = "Deployment deleted successfully".to_owned();

@@ -1,7 +1,7 @@
 //! `GET /api/v1/deployments/{deployment_id}`: a deployment. Document: serveml-api, "Get Deployment".
 
 use shared::http::response;
-use shared::{Error, Platform, Request, Response, Result};
+use shared::{Error, Platform, Request, Response, Result, projects};
 
 use crate::deployment_id;
 use crate::views::deployment::{DeploymentView, MetricsSummaryView};
@@ -9,7 +9,8 @@ use crate::views::problem::Problem;
 
 /// Get a deployment
 ///
-/// One that was deleted is still shown, with the status `deleted`.
+/// One that was deleted is still shown, with the status `deleted`. One of a project is shown to the project's members, and to
+/// nobody else; the list has what a user deployed alone, and what is of a project is listed and changed under `/api/mlops`.
 #[utoipa::path(
     get,
     path = "/api/v1/deployments/{deployment_id}",
@@ -25,7 +26,7 @@ use crate::views::problem::Problem;
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let id = deployment_id::read(request.path_parameter("deployment_id")?);
     let deployment = platform.store()?.deployment_even_deleted(id).await?;
-    let deployment = deployment.filter(|deployment| request.caller.may_use(deployment.owner.as_deref()));
+    let deployment = projects::if_seen(platform, &request.caller, deployment).await?;
     let deployment = deployment.ok_or_else(|| Error::not_found("There is no such deployment."))?;
     let summary = platform.store()?.metrics_summary(&deployment.id).await?;
     let mut view = DeploymentView::new(platform, &request.base_url, deployment);

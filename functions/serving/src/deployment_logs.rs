@@ -36,7 +36,7 @@ pub struct LogsResponse {
     )
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    let deployment = deployment_id::of_path(platform, &request).await?;
+    let deployment = deployment_id::seen(platform, &request).await?;
     let mut logs = match deployment.job_id.as_ref().or(deployment.live_job_id.as_ref()) {
         Some(job_id) => platform.store()?.job_logs(job_id).await?,
         None => String::new(),

@@ -52,7 +52,7 @@ pub struct VersionView {
     )
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    let deployment = deployment_id::of_path(platform, &request).await?;
+    let deployment = deployment_id::seen(platform, &request).await?;
     let page = PageRequest { limit: MOST, after: None };
     let versions = platform.store()?.deployment_versions(&deployment.id, &page).await?;
     let versions = versions.items.into_iter().map(|version| {

@@ -137,7 +137,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         return Err(refused("hours", format!("must be from 1 to {MOST_HOURS}, not {hours}")));
     }
     let resolution = Resolution::of(request.query_parameter("resolution").unwrap_or("1h"))?;
-    let deployment = deployment_id::of_path(platform, &request).await?;
+    let deployment = deployment_id::seen(platform, &request).await?;
     let now = Timestamp::now();
     let begin = resolution.period_span().begin(now.plus_seconds(-hours * 3600).milliseconds());
     let store = platform.store()?;

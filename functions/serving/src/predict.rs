@@ -20,7 +20,8 @@ pub struct PredictRequest {
 
 /// Make a prediction
 ///
-/// One example gives `prediction`, an array of examples `predictions`. A sleeping model's first request waits for it.
+/// One example gives `prediction`, an array of examples `predictions`. A sleeping model's first request waits for it. A deployment
+/// of a project answers the project's members, under the privacy settings that it has.
 #[utoipa::path(
     post,
     path = "/api/v1/predict/{deployment_id}",
@@ -40,7 +41,7 @@ pub struct PredictRequest {
 )]
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let asked: PredictRequest = body::read_up_to(&request, LONGEST_BODY)?;
-    let deployment = deployment_id::of_path(platform, &request).await?;
+    let deployment = deployment_id::seen(platform, &request).await?;
     prediction::predict(platform, &request, &deployment, asked.data).await
 }
 

@@ -7,10 +7,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use shared::domain::deployment::{Deployment, ModelMetadata};
+use shared::domain::project::Target;
 use shared::error::FieldProblem;
 use shared::http::response;
-use shared::model_functions::{LIVE_ALIAS, ModelResponse};
+use shared::model_functions::{ModelRequest, ModelResponse};
 use shared::paging::PageRequest;
+use shared::projects::choices::Choices;
 use shared::{Error, ErrorKind, Platform, Request, Response, Result};
 use utoipa::ToSchema;
 
@@ -86,10 +88,14 @@ pub async fn predict(platform: &Platform, request: &Request, deployment: &Deploy
     let (inputs, is_single) = inputs(data, &deployment.model)?;
     let body = json!({ "inputs": inputs, "return_probabilities": "if_available" });
     let caller = caller_of(request);
-    let functions = platform.model_functions();
-    let asked = functions.request_for(Some(&caller), &deployment.function_name, LIVE_ALIAS, "POST", "/predict", Some(&body));
+    let target = Target::of(deployment).ok_or_else(|| Error::broken("a deployment that answers has a version"))?;
+    let options = Choices::default().options_for(platform, deployment).await?;
+    let asking = ModelRequest { method: "POST", path: "/predict", body: Some(&body), caller: Some(&caller), options: options.as_deref() };
+    let asked = platform.model_functions().ask(&target.function_name, &target.qualifier, &asking);
     let answer = match tokio::time::timeout(LONGEST_WAIT, asked).await {
-        Ok(Err(error)) if error.kind() == ErrorKind::Unavailable => return Err(Error::new(ErrorKind::ModelFailed, error.to_string())),
+        Ok(Err(error)) if error.kind() == ErrorKind::Unavailable => {
+            return Err(Error::new(ErrorKind::ModelFailed, error.to_string()).quoting_the_request());
+        }
         Ok(answer) => answer?,
         Err(_) => {
             let message = format!("The model gave no answer within {} seconds; send fewer examples at once.", LONGEST_WAIT.as_secs());
@@ -144,12 +150,14 @@ async fn version(platform: &Platform, deployment: &Deployment, answered: &str) -
 /// The body of an answer that predicts; an error for any other, in the model's own words.
 fn understood(answer: ModelResponse) -> Result<Value> {
     let said = || answer.body["detail"].as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
-    match answer.status {
-        200 => Ok(answer.body),
-        400 | 413 | 415 | 422 => Err(invalid(&said())),
-        429 => Err(Error::new(ErrorKind::TooManyRequests, said())),
-        _ => Err(Error::new(ErrorKind::ModelFailed, said())),
-    }
+    // The model's words can quote the inputs: they are the caller's to read, and not the log's.
+    let refused = match answer.status {
+        200 => return Ok(answer.body),
+        400 | 413 | 415 | 422 => invalid(&said()),
+        429 => Error::new(ErrorKind::TooManyRequests, said()),
+        _ => Error::new(ErrorKind::ModelFailed, said()),
+    };
+    Err(refused.quoting_the_request())
 }
 
 fn invalid(reason: &str) -> Error {
@@ -253,6 +261,16 @@ mod tests {
     fn model(shape: Option<&[u64]>) -> ModelMetadata {
         let input_shape = shape.map(|shape| shape.iter().copied().map(Some).collect());
         ModelMetadata { input_shape, ..ModelMetadata::default() }
+    }
+
+    #[test]
+    fn what_the_model_says_is_the_callers_alone() {
+        for status in [400, 413, 415, 422, 429, 500, 503] {
+            let answer = ModelResponse { status, body: json!({ "detail": "could not convert 'Anna Smith'" }), ..ModelResponse::default() };
+            let refused = understood(answer).unwrap_err();
+            assert!(refused.public_message().contains("Anna Smith"));
+            assert!(!refused.to_string().contains("Anna") && !format!("{refused:?}").contains("Anna"), "{refused}");
+        }
     }
 
     #[test]

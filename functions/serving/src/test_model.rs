@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{Platform, Request, Response, Result, jobs};
+use shared::{Platform, Request, Response, Result};
 use utoipa::ToSchema;
 
 use crate::prediction::{self, LONGEST_BODY, PredictionResponse};
@@ -41,7 +41,7 @@ pub struct TestModelRequest {
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let asked: TestModelRequest = body::read_up_to(&request, LONGEST_BODY)?;
     let id = deployment_id::read(&asked.deployment_id);
-    let deployment = jobs::own_deployment(platform, &request.caller, id).await?;
+    let deployment = deployment_id::find(platform, &request, id).await?;
     prediction::predict(platform, &request, &deployment, asked.data).await
 }
 

@@ -14,6 +14,9 @@ use crate::Timestamp;
 pub struct RegisteredModel {
     /// Its name, unique.
     pub name: String,
+    /// The project whose members alone see it: that in which its first version was made. Absent for what is everybody's.
+    #[serde(default)]
+    pub project_id: Option<String>,
     /// What it is, for people.
     pub description: Option<String>,
     /// Its tags.
@@ -157,6 +160,13 @@ pub struct ModelVersion {
     pub updated_at: Timestamp,
 }
 
+impl RegisteredModel {
+    /// The project that it is of.
+    pub fn project(&self) -> &str {
+        self.project_id.as_deref().unwrap_or(super::project::DEFAULT_PROJECT_ID)
+    }
+}
+
 impl ModelVersion {
     /// The id by which it is found. That of a version from before they had any is made of its name and number.
     pub fn id(&self) -> String {
@@ -199,7 +209,7 @@ pub struct NewModelVersion {
     pub job_id: Option<String>,
     /// The logged model that it is made of.
     pub model_id: Option<String>,
-    /// The project in which it is made; absent for the one that is everybody's.
+    /// The project in which it is made; where absent, that of its registered model, or the one that is everybody's.
     pub project_id: Option<String>,
     /// What the model is, where that is known.
     pub algo: Option<String>,

@@ -90,13 +90,13 @@ pub async fn register_file(platform: &Platform, caller: &Caller, asked: FileMode
         name::check_model_name("name", name)?;
     }
     let id = crate::id::new_id();
-    let folder = format!("model-files/{id}");
+    let folder = folder_of(asked.project_id.as_deref(), &id);
     let source = FileSource::Upload(asked.upload_id);
     let placed = place(platform, caller, &folder, &source, asked.trusted).await?;
     write_folder(platform, &folder, &placed, requirements).await?;
     let shown = asked.name.unwrap_or_else(|| name_of_file(&placed.file_name));
     let version = NewModelVersion {
-        model_name: registered(platform, &shown, &id).await?,
+        model_name: registered(platform, asked.project_id.as_deref(), &shown, &id).await?,
         source: artifact_uri::of_path(&folder),
         artifact_path: Some(folder),
         project_id: asked.project_id,
@@ -149,7 +149,16 @@ pub async fn deploy_file(
     }
 
     let mut job = Job::new(JobKind::Deployment, String::new());
-    let folder = format!("model-files/{}", job.id);
+    let store = platform.store()?.seen_by(caller);
+    let folder = match &existing {
+        // A version of a project's model is the project's too.
+        Some(deployment) => {
+            store.check_model_name_is_free(&deployment.model_name).await?;
+            let model = store.registered_model(&deployment.model_name).await?;
+            folder_of(model.and_then(|model| model.project_id).as_deref(), &job.id)
+        }
+        None => folder_of(None, &job.id),
+    };
     let placed = place(platform, caller, &folder, &asked.source, asked.trusted).await?;
     write_folder(platform, &folder, &placed, requirements).await?;
 
@@ -157,7 +166,7 @@ pub async fn deploy_file(
     let metadata = model_files::metadata(&placed.inspection, placed.size);
     let model_name = match &existing {
         Some(deployment) => deployment.model_name.clone(),
-        None => registered(platform, &shown, &job.id).await?,
+        None => registered(platform, None, &shown, &job.id).await?,
     };
     let version = NewModelVersion {
         model_name: model_name.clone(),
@@ -168,7 +177,7 @@ pub async fn deploy_file(
         job_id: Some(job.id.clone()),
         ..NewModelVersion::default()
     };
-    let version = platform.store()?.create_model_version(version).await?;
+    let version = store.create_model_version(version).await?;
     job.model_name = model_name;
     job.model_version = Some(version.version);
     job.owner = caller.user_id().map(str::to_owned);
@@ -254,6 +263,14 @@ where
     told.map_err(|error| Error::internal("inspecting a model file", error))?.map_err(|error| model_files::refused(field, error))
 }
 
+/// Where the files of a model lie: those of a project apart, since its members alone may read them.
+fn folder_of(project_id: Option<&str>, id: &str) -> String {
+    match project_id {
+        Some(project_id) => artifact_uri::of_project(project_id, id),
+        None => format!("model-files/{id}"),
+    }
+}
+
 fn in_folder(folder: &str, file: &str) -> String {
     keys::artifact(&format!("{folder}/{file}"))
 }
@@ -273,13 +290,13 @@ fn name_of_file(file_name: &str) -> String {
 }
 
 /// A registered model of the deployment's own: under its name, or where that is taken, with an end that is not.
-async fn registered(platform: &Platform, name: &str, job_id: &str) -> Result<String> {
+async fn registered(platform: &Platform, project_id: Option<&str>, name: &str, job_id: &str) -> Result<String> {
     let store = platform.store()?;
     let end = job_id.rsplit('-').next().unwrap_or(job_id);
     let room = name::LONGEST_NAME - end.len() - 1;
     let longer = format!("{}-{end}", name.chars().take(room).collect::<String>().trim_end());
     for candidate in [name.to_owned(), longer] {
-        match store.create_registered_model(&candidate, None, Default::default()).await {
+        match store.create_registered_model_in(project_id, &candidate, None, Default::default()).await {
             Ok(model) => return Ok(model.name),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

@@ -12,6 +12,7 @@ use crate::domain::registered_model::{ModelVersion, VersionStatus};
 use crate::domain::{name, requirement, script};
 use crate::identity::Caller;
 use crate::objects::keys;
+use crate::store::Store;
 use crate::store::idempotency::Idempotency;
 use crate::store::jobs::Created;
 use crate::store::write::{ATTEMPTS, back_off};
@@ -69,8 +70,9 @@ pub struct Submitted {
 /// Submits a training of a new version of `model_name`, as the caller's.
 ///
 /// # Errors
-/// `Unprocessable`, naming the field, when something that the user gave cannot be; `Conflict` when the Idempotency-Key
-/// was used for another request; `Internal` when AWS does not answer.
+/// `Unprocessable`, naming the field, when something that the user gave cannot be; `AlreadyExists` when a model of a project
+/// of others has the name; `Conflict` when the Idempotency-Key was used for another request; `Internal` when AWS does not
+/// answer.
 pub async fn training(
     platform: &Platform,
     caller: &Caller,
@@ -79,6 +81,7 @@ pub async fn training(
     idempotency: Option<&Idempotency>,
 ) -> Result<Submitted> {
     name::check_model_name("model_name", &model_name)?;
+    platform.store()?.seen_by(caller).check_model_name_is_free(&model_name).await?;
     let owner = caller.user_id().map(str::to_owned);
     let (text, job) = with_script(Job { owner, ..Job::new(JobKind::Training, model_name) }, submitted)?;
     submit(platform, job, Target::Nothing, Some(text), idempotency).await
@@ -103,8 +106,10 @@ pub async fn deployment(
     let replicas = replicas.map(check_replicas).transpose()?;
     let owner = caller.user_id().map(str::to_owned);
     let job = Job { replicas, owner, ..Job::new(JobKind::Deployment, model_name) };
+    let store = platform.store()?.seen_by(caller);
     match source {
         DeploymentSource::Script(submitted) => {
+            store.check_model_name_is_free(&job.model_name).await?;
             let (text, job) = with_script(job, submitted)?;
             let target = target_of(platform, &job)?;
             submit(platform, job, target, Some(text), idempotency).await
@@ -114,7 +119,7 @@ pub async fn deployment(
             if let Some(before) = submitted_before(platform, idempotency).await? {
                 return Ok(before);
             }
-            let version = deployable_version(platform, &job.model_name, &version).await?;
+            let version = deployable_version(&store, &job.model_name, &version).await?;
             let job = Job { model_version: Some(version.version), run_id: version.run_id, ..job };
             let target = target_of(platform, &job)?;
             submit(platform, job, target, None, idempotency).await
@@ -171,13 +176,13 @@ pub async fn recipe_run(
     Ok(started(platform, job, Created::New).await?.job)
 }
 
-/// The registered version of that number, as the user wrote it.
+/// The registered version of that number, as the user wrote it, if it is there for the one with whose eyes `store` sees.
 ///
 /// # Errors
 /// `NotFound`, in the documents' words, when there is none; `Internal` when DynamoDB does not answer.
-pub async fn registered_version(platform: &Platform, model_name: &str, version: &str) -> Result<ModelVersion> {
+pub async fn registered_version(store: &Store, model_name: &str, version: &str) -> Result<ModelVersion> {
     let found = match version.parse::<u64>() {
-        Ok(number) => platform.store()?.model_version(model_name, number).await?,
+        Ok(number) => store.model_version(model_name, number).await?,
         Err(_) => None,
     };
     found.ok_or_else(|| {
@@ -186,8 +191,8 @@ pub async fn registered_version(platform: &Platform, model_name: &str, version: 
     })
 }
 
-pub(crate) async fn deployable_version(platform: &Platform, model_name: &str, version: &str) -> Result<ModelVersion> {
-    let version = registered_version(platform, model_name, version).await?;
+pub(crate) async fn deployable_version(store: &Store, model_name: &str, version: &str) -> Result<ModelVersion> {
+    let version = registered_version(store, model_name, version).await?;
     if version.status != VersionStatus::Ready {
         return Err(Error::conflict(format!("Model {model_name} version {} is not ready to be used", version.version)));
     }

@@ -42,7 +42,7 @@ pub async fn deploy(
     if let Some(before) = submit::submitted_before(platform, idempotency).await? {
         return Ok(before);
     }
-    let version = submit::deployable_version(platform, &asked.model.model_name, &asked.model.version.to_string()).await?;
+    let version = submit::deployable_version(platform.store()?, &asked.model.model_name, &asked.model.version.to_string()).await?;
     let owner = caller.user_id().map(str::to_owned);
     let deployment = Deployment {
         name: asked.name,

@@ -1,6 +1,7 @@
 //! What can be asked of projects: find what a caller may use, deploy a model, decide what is in production.
 
 pub mod analysis;
+pub mod choices;
 pub mod deploy;
 pub mod models;
 pub mod routing;
@@ -48,4 +49,19 @@ pub async fn deployment(platform: &Platform, caller: &Caller, id: &str) -> Resul
     let project = by_id(platform, deployment.project()).await?;
     let own = deployment.project_id.is_some() || caller.may_use(deployment.owner.as_deref());
     if own && project.admits(caller) { Ok((project, deployment)) } else { Err(missing()) }
+}
+
+/// A deployment that was read, if the caller may look at it and ask it for predictions: the caller's own, one that nobody in
+/// particular made, or one of a project of the caller's.
+///
+/// # Errors
+/// `Internal` when DynamoDB does not answer.
+pub async fn if_seen(platform: &Platform, caller: &Caller, deployment: Option<Deployment>) -> Result<Option<Deployment>> {
+    let Some(deployment) = deployment else { return Ok(None) };
+    let seen = match deployment.project_id.as_deref() {
+        None => caller.may_use(deployment.owner.as_deref()),
+        // Whoever made it: one who left the project made it for the project.
+        Some(project_id) => platform.store()?.seen_by(caller).shows_project(Some(project_id)).await?,
+    };
+    Ok(seen.then_some(deployment))
 }

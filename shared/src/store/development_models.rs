@@ -73,6 +73,7 @@ impl Store {
         let now = Timestamp::now();
         let model = RegisteredModel {
             name: name.to_owned(),
+            project_id: None,
             description: None,
             tags: Default::default(),
             aliases: Default::default(),

@@ -41,6 +41,7 @@ pub mod update;
 pub mod uploads;
 pub mod users;
 pub(crate) mod values;
+pub mod viewer;
 pub mod webhooks;
 pub mod write;
 
@@ -64,6 +65,8 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct Store {
     client: Client,
     table: String,
+    /// With whose eyes the registry is seen.
+    viewer: viewer::Viewer,
     /// Events that were written and not told of yet.
     written_events: Arc<Mutex<Vec<String>>>,
 }
@@ -71,7 +74,7 @@ pub struct Store {
 impl Store {
     /// The table of that name.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, written_events: Arc::default() }
+        Self { client, table, viewer: viewer::Viewer::default(), written_events: Arc::default() }
     }
 
     /// The item under a key, read consistently; `None` where there is none.

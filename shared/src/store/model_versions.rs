@@ -7,14 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::counters::Counter;
 use super::keys::{Index, Key, sortable};
 use super::project_models::identity_writes;
 use super::query::Query;
-use super::registered_models::{is_key_text, model_key, new_model_item, no_model, partition};
+use super::registered_models::{counting, is_key_text, model_key, new_model_item, no_model, partition};
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
+use super::viewer::{list_of, taken};
 use super::write::{NewItem, Updated, Write};
+use crate::domain::project::DEFAULT_PROJECT_ID;
 use crate::domain::registered_model::{ModelVersion, NewModelVersion, RegisteredModel, Stage, StageVersions, VersionStatus};
 use crate::paging::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
@@ -93,9 +94,11 @@ pub(super) fn no_version(name: &str, version: u64) -> Error {
 pub(super) fn new_version_items(version: &ModelVersion) -> Result<[NewItem; 2]> {
     let stored = ModelVersion { tags: all_stored(&version.tags), ..version.clone() };
     let order = recency(version.updated_at, &version.model_name, version.version);
-    let item = NewItem::new(&version_key(&version.model_name, version.version), &stored)?.listed(Index::First, RECENCY_LIST, &order);
+    let list = |list: &str| list_of(list, version.project_id.as_deref());
+    let item = NewItem::new(&version_key(&version.model_name, version.version), &stored)?;
+    let item = item.listed(Index::First, list(RECENCY_LIST), &order);
     let item = match &version.run_id {
-        Some(run_id) => item.listed(Index::Second, recency_list_of_run(run_id), &order),
+        Some(run_id) => item.listed(Index::Second, list(&recency_list_of_run(run_id)), &order),
         None => item,
     };
     let place = VersionPlace { model_name: version.model_name.clone(), version: version.version };
@@ -105,6 +108,18 @@ pub(super) fn new_version_items(version: &ModelVersion) -> Result<[NewItem; 2]> 
         order,
     );
     Ok([item, place])
+}
+
+/// In which project a new version is: in that of its registered model, which is that in which its first version was made.
+///
+/// # Errors
+/// `AlreadyExists` when it was to be in another one.
+fn project_of(new: &NewModelVersion, model: Option<&RegisteredModel>) -> Result<Option<String>> {
+    match (new.project_id.as_deref(), model) {
+        (asked, None) => Ok(asked.filter(|asked| *asked != DEFAULT_PROJECT_ID).map(str::to_owned)),
+        (Some(asked), Some(model)) if asked != model.project() => Err(taken(&new.model_name)),
+        (_, Some(model)) => Ok(model.project_id.clone()),
+    }
 }
 
 /// The writes that change a version and bring it to the front of its lists.
@@ -138,16 +153,24 @@ impl Store {
     /// registers once: asked again, the version that it registered is returned.
     ///
     /// # Errors
+    /// `AlreadyExists` when the model is of a project, and the one who asks is no member of it or asked for another one;
     /// `Unavailable` when other writers take every number first; `Internal` when DynamoDB does not answer.
     pub async fn create_model_version(&self, new: NewModelVersion) -> Result<ModelVersion> {
+        self.check_model_name_is_free(&new.model_name).await?;
         self.keep_texts(&partition(&new.model_name), new.tags.values()).await?;
         for attempt in 0..ATTEMPTS {
             let now = Timestamp::now();
             let model: Option<RegisteredModel> = self.get(&model_key(&new.model_name)).await?;
+            if let Some(model) = &model
+                && !self.shows_project(model.project_id.as_deref()).await?
+            {
+                return Err(taken(&new.model_name));
+            }
+            let project_id = project_of(&new, model.as_ref())?;
             let number = model.as_ref().map_or(0, |model| model.last_version) + 1;
             let version = ModelVersion {
                 id: Some(crate::id::new_id()),
-                project_id: new.project_id.clone(),
+                project_id: project_id.clone(),
                 algo: new.algo.clone(),
                 model_name: new.model_name.clone(),
                 version: number,
@@ -184,6 +207,7 @@ impl Store {
                 None => {
                     let model = RegisteredModel {
                         name: new.model_name.clone(),
+                        project_id,
                         description: None,
                         tags: BTreeMap::new(),
                         aliases: BTreeMap::new(),
@@ -194,7 +218,7 @@ impl Store {
                         updated_at: now,
                     };
                     writes.push(Write::Put(new_model_item(&model)?));
-                    writes.push(Counter::RegisteredModels.increase(1)?);
+                    writes.extend(counting(&model, 1)?);
                 }
             }
             if let Some(job_id) = &new.job_id {
@@ -235,7 +259,7 @@ impl Store {
         }
         let (model_key, version_key) = (model_key(name), version_key(name, version));
         let (model, version) = tokio::try_join!(self.get::<RegisteredModel>(&model_key), self.get::<ModelVersion>(&version_key))?;
-        match (model, version) {
+        match (self.if_shown(model).await?, version) {
             (Some(model), Some(version)) => Ok(Some(with_aliases(self.with_texts(version).await?, &model.aliases))),
             _ => Ok(None),
         }
@@ -249,6 +273,11 @@ impl Store {
         let key = model_key(name);
         let query = Query::table(partition(name)).prefix("VERSION#").newest_first();
         let (model, mut page) = tokio::try_join!(self.get::<RegisteredModel>(&key), self.page::<ModelVersion>(&query, page))?;
+        if let Some(model) = &model
+            && !self.shows_project(model.project_id.as_deref()).await?
+        {
+            return Ok(Page { items: Vec::new(), next_page_token: None });
+        }
         self.restore_texts(&mut page.items).await?;
         let aliases = model.map(|model| model.aliases).unwrap_or_default();
         Ok(page.map(|version| with_aliases(version, &aliases)))
@@ -318,7 +347,7 @@ impl Store {
     /// `NotFound` when there is no such version; `Internal` when DynamoDB does not answer.
     pub async fn describe_model_version(&self, name: &str, version: u64, description: Option<&str>) -> Result<ModelVersion> {
         let writes = touching(name, version, Timestamp::now(), |update| update.set("description", &description))?;
-        match is_key_text(name) && self.transact(writes.into()).await?.is_done() {
+        match is_key_text(name) && !self.hides_model(name).await? && self.transact(writes.into()).await?.is_done() {
             true => self.model_version(name, version).await?.ok_or_else(|| no_version(name, version)),
             false => Err(no_version(name, version)),
         }
@@ -329,6 +358,9 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is no such version; `Internal` when DynamoDB does not answer.
     pub async fn set_model_version_tag(&self, name: &str, version: u64, key: &str, value: &str) -> Result<()> {
+        if self.hides_model(name).await? {
+            return Err(no_version(name, version));
+        }
         self.keep_texts(&partition(name), [&value.to_owned()]).await?;
         self.update_version(name, version, |update| update.set_entry("tags", key, &stored(value))).await
     }
@@ -368,7 +400,7 @@ impl Store {
         let (model_key, version_key) = (model_key(name), version_key(name, version));
         for attempt in 0..ATTEMPTS {
             let (model, found) = tokio::try_join!(self.get::<RegisteredModel>(&model_key), self.get::<ModelVersion>(&version_key))?;
-            let (Some(model), Some(found)) = (model, found) else { return Err(no_version(name, version)) };
+            let (Some(model), Some(found)) = (self.if_shown(model).await?, found) else { return Err(no_version(name, version)) };
             let mut stages = self.stages_without(&model, &found).await?;
             let mut update = Update::new(model_key.clone()).if_exists().if_absent_or("stages", "=", &model.stages)?;
             let mut writes = Vec::new();
@@ -461,7 +493,7 @@ impl Store {
 
     /// A change that leaves the version's place in its lists.
     async fn update_version(&self, name: &str, version: u64, change: impl FnOnce(Update) -> Result<Update>) -> Result<()> {
-        if !is_key_text(name) {
+        if !is_key_text(name) || self.hides_model(name).await? {
             return Err(no_version(name, version));
         }
         let update = change(Update::new(version_key(name, version)).if_exists())?;

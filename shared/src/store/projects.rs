@@ -59,7 +59,7 @@ fn totals_key(id: &str) -> Key {
     Key::new(format!("PROJECT#{id}"), "TOTALS")
 }
 
-fn membership_key(user: &str, project_id: &str) -> Key {
+pub(super) fn membership_key(user: &str, project_id: &str) -> Key {
     Key::new(format!("USER#{user}"), format!("PROJECT#{project_id}"))
 }
 
@@ -124,12 +124,20 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn projects_of(&self, user: &str, page: &PageRequest) -> Result<Vec<Project>> {
-        let query = Query::table(format!("USER#{user}")).prefix("PROJECT#").newest_first();
-        let memberships = self.page::<Membership>(&query, page).await?;
-        let keys = memberships.items.iter().map(|membership| project_key(&membership.project_id)).collect();
+        let keys = self.project_ids_of(user, page).await?.iter().map(|id| project_key(id)).collect();
         let mut found: Vec<Project> = self.get_all::<Project>(keys).await?.into_values().collect();
         found.sort_by(|one, other| other.id.cmp(&one.id));
         Ok(found)
+    }
+
+    /// The ids of the projects of a user but the one that is everybody's, newest first.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub(super) async fn project_ids_of(&self, user: &str, page: &PageRequest) -> Result<Vec<String>> {
+        let query = Query::table(format!("USER#{user}")).prefix("PROJECT#").newest_first();
+        let memberships = self.page::<Membership>(&query, page).await?;
+        Ok(memberships.items.into_iter().map(|membership| membership.project_id).collect())
     }
 
     /// How many projects a user has, but the one that is everybody's.

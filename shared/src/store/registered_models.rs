@@ -7,12 +7,14 @@ use super::development_models;
 use super::keys::{Index, Key};
 use super::model_versions::{ATTEMPTS, busy, new_version_items, no_version};
 use super::query::Query;
+use super::search::Lanes;
 use super::update::Update;
 use super::values::{HoldsTexts, Texts, all_stored, stored};
+use super::viewer::list_of;
 use super::write::{NewItem, Outcome, Updated, Write};
 use super::{Store, to_attribute};
 use crate::domain::registered_model::{ModelVersion, RegisteredModel};
-use crate::paging::{Page, PageRequest};
+use crate::paging::{self, Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Timestamp};
 
 impl HoldsTexts for RegisteredModel {
@@ -23,6 +25,9 @@ impl HoldsTexts for RegisteredModel {
         vec![&mut self.tags]
     }
 }
+
+/// Where registered models are listed by name.
+pub(crate) const NAME_LIST: &str = "MODELS";
 
 pub(super) fn partition(name: &str) -> String {
     format!("MODEL#{name}")
@@ -38,7 +43,13 @@ pub(super) fn no_model(name: &str) -> Error {
 
 pub(super) fn new_model_item(model: &RegisteredModel) -> Result<NewItem> {
     let stored = RegisteredModel { tags: all_stored(&model.tags), ..model.clone() };
-    Ok(NewItem::new(&model_key(&model.name), &stored)?.listed(Index::First, "MODELS", &model.name).if_absent())
+    let list = list_of(NAME_LIST, model.project_id.as_deref());
+    Ok(NewItem::new(&model_key(&model.name), &stored)?.listed(Index::First, list, &model.name).if_absent())
+}
+
+/// The write that counts a model that comes or goes; those of projects are in no total that everybody sees.
+pub(super) fn counting(model: &RegisteredModel, amount: i64) -> Result<Option<Write>> {
+    model.project_id.is_none().then(|| Counter::RegisteredModels.increase(amount)).transpose()
 }
 
 /// Removes a model's item unless a version came, left or changed its stage meanwhile.
@@ -57,9 +68,24 @@ impl Store {
         description: Option<String>,
         tags: BTreeMap<String, String>,
     ) -> Result<RegisteredModel> {
+        self.create_registered_model_in(None, name, description, tags).await
+    }
+
+    /// As [`Store::create_registered_model`], in a project: for its members alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_registered_model_in(
+        &self,
+        project_id: Option<&str>,
+        name: &str,
+        description: Option<String>,
+        tags: BTreeMap<String, String>,
+    ) -> Result<RegisteredModel> {
         let now = Timestamp::now();
         let model = RegisteredModel {
             name: name.to_owned(),
+            project_id: project_id.map(str::to_owned),
             description,
             tags,
             aliases: BTreeMap::new(),
@@ -70,7 +96,8 @@ impl Store {
             updated_at: now,
         };
         self.keep_texts(&partition(name), model.tags.values()).await?;
-        let writes = vec![Write::Put(new_model_item(&model)?), Counter::RegisteredModels.increase(1)?];
+        let mut writes = vec![Write::Put(new_model_item(&model)?)];
+        writes.extend(counting(&model, 1)?);
         match self.transact(writes).await? {
             Outcome::Done(()) => Ok(model),
             Outcome::Refused(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("Registered Model (name={name}) already exists."))),
@@ -85,7 +112,8 @@ impl Store {
         if !is_key_text(name) {
             return Ok(None);
         }
-        match self.get::<RegisteredModel>(&model_key(name)).await? {
+        let found = self.get::<RegisteredModel>(&model_key(name)).await?;
+        match self.if_shown(found).await? {
             Some(model) => self.with_texts(model).await.map(Some),
             None => Ok(None),
         }
@@ -96,12 +124,19 @@ impl Store {
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
     pub async fn registered_models(&self, page: &PageRequest) -> Result<Page<RegisteredModel>> {
-        let mut page: Page<RegisteredModel> = self.page(&Query::index(Index::First, "MODELS"), page).await?;
-        self.restore_texts(&mut page.items).await?;
-        Ok(page)
+        let queries = self.lists_shown(NAME_LIST).await?.into_iter().map(|list| Query::index(Index::First, list)).collect();
+        let limit = page.limit as usize;
+        // One more than asked tells whether there is a next page.
+        let mut found = Lanes::<RegisteredModel>::new(queries, false, page.after.as_deref(), limit + 1).next(self).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next_page_token = found.last().filter(|_| more).map(|(name, _)| paging::encode(name));
+        let mut items: Vec<RegisteredModel> = found.into_iter().map(|(_, model)| model).collect();
+        self.restore_texts(&mut items).await?;
+        Ok(Page { items, next_page_token })
     }
 
-    /// How many registered models there are.
+    /// How many registered models there are that are everybody's.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
@@ -122,6 +157,9 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is no such model; `Internal` when DynamoDB does not answer.
     pub async fn set_registered_model_tag(&self, name: &str, key: &str, value: &str) -> Result<()> {
+        if self.hides_model(name).await? {
+            return Err(no_model(name));
+        }
         self.keep_texts(&partition(name), [&value.to_owned()]).await?;
         self.update_model(name, |update| update.set_entry("tags", key, &stored(value))).await.map(drop)
     }
@@ -230,7 +268,8 @@ impl Store {
             let model = self.registered_model(name).await?.ok_or_else(|| no_model(name))?;
             // Versions first: while the model is there, what is left can be deleted by asking again.
             self.delete_versions(name, true).await?;
-            let mut writes = vec![delete_unless_versions_change(&model)?, Counter::RegisteredModels.increase(-1)?];
+            let mut writes = vec![delete_unless_versions_change(&model)?];
+            writes.extend(counting(&model, -1)?);
             writes.extend(development_models::removed(&model)?);
             if self.transact(writes).await?.is_done() {
                 return Ok(());
@@ -240,7 +279,7 @@ impl Store {
     }
 
     async fn update_model(&self, name: &str, change: impl FnOnce(Update) -> Result<Update>) -> Result<RegisteredModel> {
-        if !is_key_text(name) {
+        if !is_key_text(name) || self.hides_model(name).await? {
             return Err(no_model(name));
         }
         let update = change(Update::new(model_key(name)).if_exists())?;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use shared::domain::registered_model::{ModelVersion, RegisteredModel};
 use shared::paging::PageRequest;
-use shared::{Platform, Result, Timestamp};
+use shared::store::Store;
+use shared::{Result, Timestamp};
 use utoipa::ToSchema;
 
 /// Among how many of a model's newest versions the latest of each stage is looked for: reading a model costs the same
@@ -71,9 +72,9 @@ impl ModelView {
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
-    pub async fn read(platform: &Platform, model: RegisteredModel) -> Result<Self> {
+    pub async fn read(store: &Store, model: RegisteredModel) -> Result<Self> {
         let page = PageRequest { limit: VERSIONS_READ, after: None };
-        let versions = platform.store()?.model_versions(&model.name, &page).await?.items;
+        let versions = store.model_versions(&model.name, &page).await?.items;
         Ok(Self {
             name: model.name,
             description: model.description,

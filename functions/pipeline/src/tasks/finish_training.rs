@@ -71,7 +71,7 @@ fn check_outcome(outcome: Option<&TrainingOutcome>) -> Result<()> {
 }
 
 async fn version(platform: &Platform, job: &Job) -> Result<ModelVersion> {
-    let store = platform.store()?;
+    let store = platform.store()?.seen_by_owner(job.owner.as_deref());
     if let Some(version) = store.version_of_job(&job.id).await? {
         return Ok(version);
     }
@@ -100,7 +100,7 @@ fn new_version(job: &Job, location: ModelLocation) -> NewModelVersion {
 
 /// The version that the script registered itself under the job's model, with `registered_model_name` for example.
 async fn version_of_script(platform: &Platform, job: &Job) -> Result<Option<ModelVersion>> {
-    let store = platform.store()?;
+    let store = platform.store()?.seen_by_owner(job.owner.as_deref());
     let page = store.model_versions(&job.model_name, &PageRequest { limit: NEWEST_VERSIONS, after: None }).await?;
     if page.items.is_empty() {
         return Ok(None);

@@ -10,6 +10,6 @@ use crate::artifacts::{file, paths};
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
-    file::response(platform.objects()?, paths::of_request(&request)?).await
+    let caller = Caller::of(platform, &request).await?;
+    file::response(platform, &caller, paths::of_request(&request)?).await
 }

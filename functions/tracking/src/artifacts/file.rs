@@ -2,10 +2,10 @@
 
 use http::{HeaderValue, StatusCode, header};
 use shared::http::response;
-use shared::objects::Objects;
 use shared::objects::keys::artifact;
-use shared::{Error, Response, Result};
+use shared::{Error, Platform, Response, Result};
 
+use crate::access::Caller;
 use crate::artifacts::{file_type, paths};
 
 /// The largest file that passes through: a function's response holds at most 6 MB, bytes written as base64.
@@ -14,8 +14,10 @@ const LARGEST_THROUGH: u64 = 4 * 1024 * 1024;
 /// The file at a path under the artifact root: its bytes, or 302 to a URL in S3 where it is large.
 ///
 /// # Errors
-/// `NotFound` when there is none; `Internal` when S3 does not answer.
-pub async fn response(objects: &Objects, path: &str) -> Result<Response> {
+/// `NotFound` when there is none for the one who asks; `Internal` when S3 does not answer.
+pub async fn response(platform: &Platform, caller: &Caller, path: &str) -> Result<Response> {
+    caller.may_see_artifact(platform, path).await?;
+    let objects = platform.objects()?;
     let key = artifact(path);
     let missing = || Error::not_found(format!("No such artifact: '{path}'"));
     if objects.size(&key).await?.ok_or_else(missing)? > LARGEST_THROUGH {

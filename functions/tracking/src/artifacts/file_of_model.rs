@@ -11,12 +11,12 @@ use crate::artifacts::{file, paths};
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let id = request.path_parameter("model_id")?;
     let path = request.query_parameter("artifact_file_path").filter(|path| !path.is_empty());
     let path = paths::checked(path.ok_or_else(|| Error::bad_request("Request must include the \"artifact_file_path\" query parameter."))?)?;
     let model = platform.store()?.logged_model(id).await?;
     let model = model.ok_or_else(|| Error::not_found(format!("Logged model with ID '{id}' not found.")))?;
     let root = artifact_uri::path(&model.artifact_uri).ok_or_else(|| Error::bad_request("These artifacts are not kept by this server."))?;
-    file::response(platform.objects()?, &format!("{root}/{path}")).await
+    file::response(platform, &caller, &format!("{root}/{path}")).await
 }

@@ -13,11 +13,11 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let path = message.required("path")?;
     let path = paths::checked(&path)?;
-    let store = platform.store()?;
+    let store = caller.store(platform)?;
     let root = match message.text("name")? {
         Some(name) => {
             let version = rules::version_number(&message.required("version")?)?;
@@ -31,5 +31,5 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         }
     };
     let root = root.ok_or_else(|| Error::bad_request("These artifacts are not kept by this server."))?;
-    file::response(platform.objects()?, &format!("{root}/{path}")).await
+    file::response(platform, &caller, &format!("{root}/{path}")).await
 }

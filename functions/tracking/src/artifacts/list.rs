@@ -13,11 +13,11 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let folder = match request.query_parameter("path").map(|path| path.trim_matches('/')).filter(|path| !path.is_empty()) {
         Some(path) => paths::checked(path)?,
         None => "",
     };
-    let files = paths::listing(platform.objects()?, folder, "").await?;
+    let files = paths::listing(platform, &caller, folder, "").await?;
     response::ok(&shapes::object(json!({ "files": files })))
 }

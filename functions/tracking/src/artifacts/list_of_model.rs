@@ -11,10 +11,10 @@ use crate::artifacts::paths;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let id = request.path_parameter("model_id")?;
     let model = platform.store()?.logged_model(id).await?;
     let model = model.ok_or_else(|| Error::not_found(format!("Logged model with ID '{id}' not found.")))?;
     let folder = request.query_parameter("artifact_directory_path");
-    response::ok(&paths::listing_of(platform.objects()?, &model.artifact_uri, folder).await?)
+    response::ok(&paths::listing_of(platform, &caller, &model.artifact_uri, folder).await?)
 }

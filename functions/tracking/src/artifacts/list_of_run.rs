@@ -12,10 +12,10 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let run_id = message.run_id()?;
     let run = platform.store()?.run(&run_id).await?;
     let run = run.ok_or_else(|| Error::not_found(format!("Run with id={run_id} not found")))?;
-    response::ok(&paths::listing_of(platform.objects()?, &run.artifact_uri, message.text("path")?.as_deref()).await?)
+    response::ok(&paths::listing_of(platform, &caller, &run.artifact_uri, message.text("path")?.as_deref()).await?)
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::domain::artifact_uri;
-use shared::objects::Objects;
 use shared::objects::keys::artifact;
-use shared::{Error, Request, Result};
+use shared::{Error, Platform, Request, Result};
 
+use crate::access::Caller;
 use crate::message::Message;
 
 /// For how long a URL to S3 is good. An upload of a gigabyte over a slow line takes most of an hour.
@@ -47,14 +47,19 @@ pub fn of_upload(request: &Request, message: &Message) -> Result<String> {
 /// One level under a folder, by name. `shown_under` goes before each name.
 ///
 /// # Errors
-/// `Internal` when S3 does not answer.
-pub async fn listing(objects: &Objects, folder: &str, shown_under: &str) -> Result<Vec<Value>> {
+/// `NotFound` when the folder is not there for the one who asks; `Internal` when S3 does not answer.
+pub async fn listing(platform: &Platform, caller: &Caller, folder: &str, shown_under: &str) -> Result<Vec<Value>> {
+    caller.may_see_artifact(platform, folder).await?;
+    let objects = platform.objects()?;
     let prefix = if folder.is_empty() { artifact("") } else { format!("{}/", artifact(folder)) };
     let listing = objects.list_level(&prefix).await?;
+    let folder_is_root = folder.is_empty();
     let shown = |name: &str| if shown_under.is_empty() { name.to_owned() } else { format!("{shown_under}/{name}") };
     let folders = listing.folders.iter().filter_map(|folder| {
         let name = folder.strip_prefix(&prefix)?.trim_end_matches('/');
-        Some((name.to_owned(), json!({ "path": shown(name), "is_dir": true })))
+        // Of what projects keep, only what is in one's own project is there.
+        let is_shown = !folder_is_root || artifact_uri::project_of(name).is_none();
+        is_shown.then(|| (name.to_owned(), json!({ "path": shown(name), "is_dir": true })))
     });
     let files = listing.objects.iter().filter_map(|object| {
         let name = object.key.strip_prefix(&prefix).filter(|name| !name.is_empty())?;
@@ -71,12 +76,12 @@ pub async fn listing(objects: &Objects, folder: &str, shown_under: &str) -> Resu
 /// # Errors
 /// `BadRequest` when the artifacts are not kept by the platform or the folder's path is none; `Internal` when S3 does not
 /// answer.
-pub async fn listing_of(objects: &Objects, root_uri: &str, folder: Option<&str>) -> Result<Value> {
+pub async fn listing_of(platform: &Platform, caller: &Caller, root_uri: &str, folder: Option<&str>) -> Result<Value> {
     let root = artifact_uri::path(root_uri)
         .ok_or_else(|| Error::bad_request(format!("The artifacts at {root_uri} are not kept by this server; list them where they are.")))?;
     let folder = folder.filter(|folder| !folder.is_empty()).map(checked).transpose()?.unwrap_or_default();
     let path = if folder.is_empty() { root } else { format!("{root}/{folder}") };
-    let files = listing(objects, &path, folder).await?;
+    let files = listing(platform, caller, &path, folder).await?;
     Ok(crate::shapes::object(json!({ "root_uri": root_uri, "files": files })))
 }
 

@@ -13,8 +13,9 @@ use crate::artifacts::paths;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let path = paths::of_request(&request)?;
+    caller.may_see_artifact(platform, path).await?;
     let (objects, key) = (platform.objects()?, artifact(path));
     let size = objects.size(&key).await?.ok_or_else(|| Error::not_found(format!("No such artifact: '{path}'")))?;
     let url = objects.presign_get(&key, paths::URL_LIFE).await?;

@@ -25,8 +25,8 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     rules::check_tags(&tags, rules::check_registry_tag)?;
     let description = message.text("description")?;
     description.as_deref().map_or(Ok(()), rules::check_description)?;
-    let store = platform.store()?;
-    let source = source::resolve(store, &uri, message.text("run_id")?, message.text("model_id")?).await?;
+    let store = caller.store(platform)?;
+    let source = source::resolve(&store, &uri, message.text("run_id")?, message.text("model_id")?).await?;
     source.check_access(platform, &caller).await?;
     store.registered_model(&name).await?.ok_or_else(|| source::no_model(&name))?;
     let new = NewModelVersion {
@@ -43,6 +43,9 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         ..NewModelVersion::default()
     };
     let version = store.create_model_version(new).await?;
-    store.record_model_version(&version).await?;
+    // The tag is of a logged model that everybody sees.
+    if version.project_id.is_none() {
+        store.record_model_version(&version).await?;
+    }
     response::ok(&json!({ "model_version": shapes::model_version(&version) }))
 }

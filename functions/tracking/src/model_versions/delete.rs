@@ -13,11 +13,12 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
     let version = rules::version_number(&message.required("version")?)?;
-    platform.store()?.delete_model_version(&name, version).await?;
+    caller.store(platform)?.delete_model_version(&name, version).await?;
     response::ok(&json!({}))
 }

@@ -13,13 +13,14 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
     let version = rules::version_number(&message.required("version")?)?;
     let key = message.required("key")?;
     rules::check_entity_name(&key, "key")?;
-    platform.store()?.delete_model_version_tag(&name, version, &key).await?;
+    caller.store(platform)?.delete_model_version_tag(&name, version, &key).await?;
     response::ok(&json!({}))
 }

@@ -14,12 +14,12 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
     let version = rules::version_number(&message.required("version")?)?;
-    let found = platform.store()?.model_version(&name, version).await?;
+    let found = caller.store(platform)?.model_version(&name, version).await?;
     let found = found.ok_or_else(|| Error::not_found(format!("Model Version (name={name}, version={version}) not found")))?;
     response::ok(&json!({ "model_version": shapes::model_version(&found) }))
 }

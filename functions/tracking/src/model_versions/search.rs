@@ -16,14 +16,14 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let search = VersionSearch {
         clauses: filter::parse(&message.text_or_empty("filter")?, &rules::MODEL_VERSIONS)?,
         orders: order::parse(&message.texts("order_by")?, &rules::MODEL_VERSIONS)?,
         limit: searching::limit(&message, 10_000, 200_000)?,
     };
-    let page = platform.store()?.search_model_versions(&search, message.text("page_token")?.as_deref()).await?;
+    let page = caller.store(platform)?.search_model_versions(&search, message.text("page_token")?.as_deref()).await?;
     let versions: Vec<_> = page.items.iter().map(shapes::model_version).collect();
     response::ok(&shapes::object(json!({ "model_versions": versions, "next_page_token": page.next_page_token })))
 }

@@ -28,10 +28,14 @@ impl Source {
     /// That the caller may register this.
     ///
     /// # Errors
-    /// `Forbidden` when a job's script names something that its job did not make.
+    /// `Forbidden` when a job's script names something that its job did not make; `NotFound` when it is of a project of which
+    /// the caller is no member.
     pub async fn check_access(&self, platform: &Platform, caller: &Caller) -> Result<()> {
+        if let Some(path) = &self.artifact_path {
+            caller.may_see_artifact(platform, path).await?;
+        }
         match (caller, &self.artifact_path) {
-            (Caller::Anyone, _) => Ok(()),
+            (Caller::Anyone(_), _) => Ok(()),
             (Caller::Job(_), Some(path)) => caller.may_write_artifact(platform, path).await,
             (Caller::Job(_), None) => {
                 Err(Error::new(ErrorKind::Forbidden, "A training job registers what it logged itself; this source is somewhere else."))

@@ -15,7 +15,8 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
@@ -29,6 +30,6 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
              Valid stages are ['Staging', 'Production']"
         )));
     }
-    let moved = platform.store()?.set_stage(&name, version, stage, archive).await?;
+    let moved = caller.store(platform)?.set_stage(&name, version, stage, archive).await?;
     response::ok(&json!({ "model_version": shapes::model_version(&moved) }))
 }

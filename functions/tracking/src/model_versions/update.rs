@@ -14,13 +14,14 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
     let version = rules::version_number(&message.required("version")?)?;
     let description = message.text("description")?;
     description.as_deref().map_or(Ok(()), rules::check_description)?;
-    let changed = platform.store()?.describe_model_version(&name, version, description.as_deref()).await?;
+    let changed = caller.store(platform)?.describe_model_version(&name, version, description.as_deref()).await?;
     response::ok(&json!({ "model_version": shapes::model_version(&changed) }))
 }

@@ -15,7 +15,7 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
@@ -23,6 +23,6 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     rules::check_tags(&tags, rules::check_registry_tag)?;
     let description = message.text("description")?;
     description.as_deref().map_or(Ok(()), rules::check_description)?;
-    let model = platform.store()?.create_registered_model(&name, description, tags).await?;
+    let model = caller.store(platform)?.create_registered_model(&name, description, tags).await?;
     response::ok(&json!({ "registered_model": shapes::registered_model(&model, &[]) }))
 }

@@ -13,9 +13,10 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let name = Message::of(&request)?.required("name")?;
     rules::check_model_name(&name)?;
-    platform.store()?.delete_registered_model(&name).await?;
+    caller.store(platform)?.delete_registered_model(&name).await?;
     response::ok(&json!({}))
 }

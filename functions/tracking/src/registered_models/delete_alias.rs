@@ -13,11 +13,12 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let (name, alias) = (message.required("name")?, message.required("alias")?);
     rules::check_model_name(&name)?;
     rules::check_alias(&alias)?;
-    platform.store()?.delete_alias(&name, &alias).await?;
+    caller.store(platform)?.delete_alias(&name, &alias).await?;
     response::ok(&json!({}))
 }

@@ -13,11 +13,12 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let (name, key) = (message.required("name")?, message.required("key")?);
     rules::check_model_name(&name)?;
     rules::check_entity_name(&key, "key")?;
-    platform.store()?.delete_registered_model_tag(&name, &key).await?;
+    caller.store(platform)?.delete_registered_model_tag(&name, &key).await?;
     response::ok(&json!({}))
 }

@@ -15,10 +15,10 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let name = Message::of(&request)?.required("name")?;
     rules::check_model_name(&name)?;
-    let store = platform.store()?;
+    let store = caller.store(platform)?;
     let model = store.registered_model(&name).await?;
     let model = model.ok_or_else(|| Error::not_found(format!("Registered Model with name={name} not found")))?;
     let latest = store.latest_versions_by_stage(std::slice::from_ref(&model), &Stage::ALL).await?.remove(&name).unwrap_or_default();

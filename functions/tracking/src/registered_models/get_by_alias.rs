@@ -14,12 +14,12 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let (name, alias) = (message.required("name")?, message.required("alias")?);
     rules::check_model_name(&name)?;
     rules::check_alias(&alias)?;
-    let store = platform.store()?;
+    let store = caller.store(platform)?;
     let model = store.registered_model(&name).await?;
     let model = model.ok_or_else(|| Error::not_found(format!("Registered Model with name={name} not found")))?;
     let version = if alias.eq_ignore_ascii_case("latest") {

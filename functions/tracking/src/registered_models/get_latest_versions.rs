@@ -16,7 +16,7 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let name = message.required("name")?;
     rules::check_model_name(&name)?;
@@ -25,7 +25,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         true => Stage::ALL.to_vec(),
         false => stages.iter().map(|name| stage::of_name(name)).collect::<Result<Vec<_>>>()?,
     };
-    let versions = platform.store()?.latest_versions_of_model(&name, &stages).await?;
+    let versions = caller.store(platform)?.latest_versions_of_model(&name, &stages).await?;
     let versions: Vec<_> = versions.iter().map(shapes::model_version).collect();
     response::ok(&shapes::object(json!({ "model_versions": versions })))
 }

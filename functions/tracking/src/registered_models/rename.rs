@@ -15,7 +15,8 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let (name, new_name) = (message.required("name")?, message.text_or_empty("new_name")?);
     rules::check_model_name(&name)?;
@@ -23,7 +24,7 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
         return Err(rules::missing_value("new_name"));
     }
     rules::check_model_name(&new_name)?;
-    let store = platform.store()?;
+    let store = caller.store(platform)?;
     let model = store.rename_registered_model(&name, &new_name).await?;
     let latest = store.latest_versions_of_model(&new_name, &Stage::ALL).await?;
     response::ok(&json!({ "registered_model": shapes::registered_model(&model, &latest) }))

@@ -17,14 +17,14 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?;
+    let caller = Caller::of(platform, &request).await?;
     let message = Message::of(&request)?;
     let search = RegisteredModelSearch {
         clauses: filter::parse(&message.text_or_empty("filter")?, &rules::REGISTERED_MODELS)?,
         orders: order::parse(&message.texts("order_by")?, &rules::REGISTERED_MODELS)?,
         limit: searching::limit(&message, 100, 1000)?,
     };
-    let store = platform.store()?;
+    let store = caller.store(platform)?;
     let page = store.search_registered_models(&search, message.text("page_token")?.as_deref()).await?;
     let latest = store.latest_versions_by_stage(&page.items, &Stage::ALL).await?;
     let latest_of = |name: &str| latest.get(name).map(Vec::as_slice).unwrap_or_default();

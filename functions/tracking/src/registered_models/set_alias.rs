@@ -13,12 +13,13 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let (name, alias, version) = (message.required("name")?, message.required("alias")?, message.required("version")?);
     rules::check_model_name(&name)?;
     rules::check_alias(&alias)?;
     rules::check_alias_is_free(&alias)?;
-    platform.store()?.set_alias(&name, &alias, rules::version_number(&version)?).await?;
+    caller.store(platform)?.set_alias(&name, &alias, rules::version_number(&version)?).await?;
     response::ok(&json!({}))
 }

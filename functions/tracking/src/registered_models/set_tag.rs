@@ -13,11 +13,12 @@ use crate::message::Message;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let (name, key, value) = (message.required("name")?, message.required("key")?, message.text_or_empty("value")?);
     rules::check_model_name(&name)?;
     rules::check_registry_tag(&key, &value)?;
-    platform.store()?.set_registered_model_tag(&name, &key, &value).await?;
+    caller.store(platform)?.set_registered_model_tag(&name, &key, &value).await?;
     response::ok(&json!({}))
 }

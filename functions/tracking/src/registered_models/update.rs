@@ -15,12 +15,13 @@ use crate::shapes;
 /// # Errors
 /// In MLflow's shape and codes.
 pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
-    Caller::of(platform, &request).await?.may_administer()?;
+    let caller = Caller::of(platform, &request).await?;
+    caller.may_administer()?;
     let message = Message::of(&request)?;
     let (name, description) = (message.required("name")?, message.text("description")?);
     rules::check_model_name(&name)?;
     description.as_deref().map_or(Ok(()), rules::check_description)?;
-    let store = platform.store()?;
+    let store = caller.store(platform)?;
     let model = store.describe_registered_model(&name, description.as_deref()).await?;
     let latest = store.latest_versions_of_model(&name, &Stage::ALL).await?;
     response::ok(&json!({ "registered_model": shapes::registered_model(&model, &latest) }))

@@ -6,6 +6,7 @@ mod artifacts;
 mod concurrency;
 mod experiments;
 mod logged_models;
+mod projects;
 mod registry;
 mod runs;
 mod search;

@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::Result;
 use crate::store::Store;
 use crate::store::query::Query;
+
+/// How many lists are read at once.
+const CONCURRENT_READS: usize = 16;
 
 /// A list with what is read of it and not yet taken.
 struct Lane<T> {
@@ -36,12 +40,7 @@ impl<T: DeserializeOwned> Lanes<T> {
         let mut taken = Vec::new();
         while taken.len() < self.chunk {
             // A list whose buffer is empty could hold the next item, so it is read before one is taken.
-            for lane in self.lanes.iter_mut().filter(|lane| lane.buffer.is_empty() && !lane.at_end) {
-                let items = store.keyed::<T>(&lane.query, lane.after.as_deref(), self.chunk).await?;
-                lane.at_end = items.len() < self.chunk;
-                lane.after = items.last().map(|(key, _)| key.clone()).or_else(|| lane.after.take());
-                lane.buffer.extend(items);
-            }
+            self.refill(store).await?;
             let falling = self.falling;
             let next = self.lanes.iter_mut().filter(|lane| !lane.buffer.is_empty()).min_by(|one, other| {
                 let order = one.buffer.front().map(|(key, _)| key).cmp(&other.buffer.front().map(|(key, _)| key));
@@ -52,4 +51,30 @@ impl<T: DeserializeOwned> Lanes<T> {
         }
         Ok(taken)
     }
+
+    /// Reads on in the lists of which nothing is left.
+    async fn refill(&mut self, store: &Store) -> Result<()> {
+        let mut reading = Vec::new();
+        for (at, lane) in self.lanes.iter().enumerate().filter(|(_, lane)| lane.buffer.is_empty() && !lane.at_end) {
+            reading.push(read::<T>(store, at, lane.query.clone(), lane.after.clone(), self.chunk));
+        }
+        let mut reading = stream::iter(reading).buffer_unordered(CONCURRENT_READS);
+        while let Some((at, items)) = reading.try_next().await? {
+            let lane = &mut self.lanes[at];
+            lane.at_end = items.len() < self.chunk;
+            lane.after = items.last().map(|(key, _)| key.clone()).or_else(|| lane.after.take());
+            lane.buffer.extend(items);
+        }
+        Ok(())
+    }
+}
+
+async fn read<T: DeserializeOwned>(
+    store: &Store,
+    at: usize,
+    query: Query,
+    after: Option<String>,
+    chunk: usize,
+) -> Result<(usize, Vec<(String, T)>)> {
+    Ok((at, store.keyed(&query, after.as_deref(), chunk).await?))
 }

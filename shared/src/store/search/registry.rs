@@ -14,6 +14,7 @@ use crate::paging::Page;
 use crate::store::Store;
 use crate::store::keys::Index;
 use crate::store::query::Query;
+use crate::store::registered_models::NAME_LIST;
 
 /// The tag that MLflow's prompts carry, which share the registry with models and are no models.
 const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
@@ -103,10 +104,10 @@ impl Store {
             [order, ..] if order.field == Field::Attribute("name".into()) => (true, !order.ascending),
             _ => (false, false),
         };
-        let query = Query::index(Index::First, "MODELS");
-        let query = if falling { query.newest_first() } else { query };
+        let queries = self.lists_shown(NAME_LIST).await?.into_iter().map(|list| Query::index(Index::First, list));
+        let queries = queries.map(|query| if falling { query.newest_first() } else { query }).collect();
         let after = if in_order { position.after() } else { None };
-        let mut lanes = Lanes::<RegisteredModel>::new(vec![query], falling, after, CHUNK);
+        let mut lanes = Lanes::<RegisteredModel>::new(queries, falling, after, CHUNK);
         let mut filling = Filling::new(if in_order { search.limit } else { usize::MAX });
         loop {
             let (keys, mut items): (Vec<String>, Vec<RegisteredModel>) = lanes.next(self).await?.into_iter().unzip();
@@ -147,13 +148,15 @@ impl Store {
     pub async fn search_model_versions(&self, search: &VersionSearch, page_token: Option<&str>) -> Result<Page<ModelVersion>> {
         let matches = |version: &ModelVersion| matches(&search.clauses, is_prompt(&version.tags), |field| version.given(field));
         let mut position = Position::of(page_token, &format!("versions {:?} {:?}", search.clauses, search.orders))?;
-        if exactly(&search.clauses, "name").is_some_and(|name| name.is_empty() || name.len() > 1000) {
+        if let Some(name) = exactly(&search.clauses, "name")
+            && (name.is_empty() || name.len() > 1000 || self.hides_model(name).await?)
+        {
             return Ok(Page { items: Vec::new(), next_page_token: None });
         }
         let listing = Listing::of(search);
         let in_order = listing.is_some();
         let after = if in_order { position.after() } else { None };
-        let mut versions = VersionLanes::new(search, listing.unwrap_or(Listing::Recency), after);
+        let mut versions = VersionLanes::open(self, search, listing.unwrap_or(Listing::Recency), after).await?;
         let mut filling = Filling::new(if in_order { search.limit } else { usize::MAX });
         loop {
             let (keys, items): (Vec<String>, Vec<ModelVersion>) = versions.next(self).await?.into_iter().unzip();

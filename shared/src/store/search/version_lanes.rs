@@ -10,6 +10,7 @@ use crate::store::Store;
 use crate::store::keys::{Index, Key};
 use crate::store::model_versions::{RECENCY_LIST, VersionPlace, recency_list_of_model, recency_list_of_run, version_key};
 use crate::store::query::Query;
+use crate::store::registered_models::NAME_LIST;
 
 /// An order in which a list holds versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,25 +57,35 @@ pub enum VersionLanes {
 }
 
 impl VersionLanes {
-    /// The narrowest list for a search in that order, behind the key given.
-    pub fn new(search: &VersionSearch, listing: Listing, after: Option<&str>) -> Self {
-        let items = |query, falling| Self::Items(Lanes::new(vec![query], falling, after, CHUNK));
-        match (listing, exactly(&search.clauses, "name"), exactly(&search.clauses, "run_id")) {
+    /// The narrowest list for a search in that order, behind the key given, of what is there for the one who asks.
+    ///
+    /// # Errors
+    /// `Internal` when DynamoDB does not answer.
+    pub async fn open(store: &Store, search: &VersionSearch, listing: Listing, after: Option<&str>) -> Result<Self> {
+        let items = |queries, falling| Self::Items(Lanes::new(queries, falling, after, CHUNK));
+        let in_index = |index: Index| move |list: String| Query::index(index, list);
+        Ok(match (listing, exactly(&search.clauses, "name"), exactly(&search.clauses, "run_id")) {
             (Listing::Recency, Some(name), _) => {
                 let query = Query::index(Index::First, recency_list_of_model(name));
                 Self::Places(Lanes::new(vec![query], false, after, CHUNK))
             }
-            (Listing::Recency, None, Some(run_id)) => items(Query::index(Index::Second, recency_list_of_run(run_id)), false),
-            (Listing::Recency, None, None) => items(Query::index(Index::First, RECENCY_LIST), false),
-            (Listing::Name, Some(name), _) => items(versions_of(name), true),
+            (Listing::Recency, None, Some(run_id)) => {
+                let lists = store.lists_shown(&recency_list_of_run(run_id)).await?;
+                items(lists.into_iter().map(in_index(Index::Second)).collect(), false)
+            }
+            (Listing::Recency, None, None) => {
+                items(store.lists_shown(RECENCY_LIST).await?.into_iter().map(in_index(Index::First)).collect(), false)
+            }
+            (Listing::Name, Some(name), _) => items(vec![versions_of(name)], true),
             (Listing::Name, None, _) => {
                 let current =
                     after.and_then(|after| after.split_once('\u{1}')).map(|(name, version)| (name.to_owned(), Some(version.to_owned())));
                 let behind = current.as_ref().map(|(name, _)| name.as_str());
-                let models = Lanes::new(vec![Query::index(Index::First, "MODELS")], false, behind, CHUNK);
+                let queries = store.lists_shown(NAME_LIST).await?.into_iter().map(in_index(Index::First)).collect();
+                let models = Lanes::new(queries, false, behind, CHUNK);
                 Self::Models { models, next: std::collections::VecDeque::new(), current }
             }
-        }
+        })
     }
 
     /// The next versions with their keys in the list, without their aliases; none at the end.
