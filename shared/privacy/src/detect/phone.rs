@@ -3,7 +3,7 @@
 //! code only where the country is known. Of the labelled set's 152 numbers they hold 62 for valid (83 with the United States as the
 //! country, 140 with any of twelve, and then 559 of 888 other runs of digits too), where the forms find all 152 and 2 that are
 //! none. Many of the set's numbers are made up and in no plan, as people's own mistypings and examples are. The tables add 4.3 MB to a
-//! program and take a tenth of a millisecond and more for a number; the forms take microseconds for a whole text.
+//! program.
 
 use super::{Finding, before, hint::Hints, is_word};
 use crate::PiiType;
