@@ -1,5 +1,9 @@
-//! Telephone numbers, by the forms in which they are written. A number's own country's plan is not looked up: the tables that
-//! would take are larger than everything else here, and few forms would become surer.
+//! Telephone numbers, by the forms in which they are written. No country's plan is looked up. The tables of plans that Google keeps
+//! (the crate `phonenumber` 0.3) tell of a text whether it is a number, not where in a text one stands, and of a number without a country's
+//! code only where the country is known. Of the labelled set's 152 numbers they hold 62 for valid (83 with the United States as the
+//! country, 140 with any of twelve, and then 559 of 888 other runs of digits too), where the forms find all 152 and 2 that are
+//! none. Many of the set's numbers are made up and in no plan, as people's own mistypings and examples are. The tables add 4.3 MB to a
+//! program.
 
 use super::{Finding, before, hint::Hints, is_word};
 use crate::PiiType;
