@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod alerts;
 mod api;
 mod artifacts;
 mod command_line;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use shared::domain::project::Target;
 use shared::{Error, Platform, Request, Response, Result};
 
-use crate::prediction::{self, Asked, PredictRequest, Predictions};
+use crate::prediction::{self, Addressee, Asked, PredictRequest, Predictions};
 use crate::views::problem::Problem;
 use crate::{access, waiting};
 
@@ -37,7 +37,9 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let asked = Asked::of(platform, &request, &project).await?;
     let deployment = waiting::until_live(platform, deployment).await?;
     let target = Target::of(&deployment).ok_or_else(|| Error::broken("a deployment that answers has a version"))?;
-    let answer = prediction::ask(platform, &request, &asked, &target.function_name, &target.qualifier, &deployment, began).await?;
+    let to = Addressee { function_name: &target.function_name, qualifier: &target.qualifier, versions: None };
+    let answer = prediction::ask(platform, &request, &asked, to, &deployment, began).await?;
+    let answer = answer.ok_or_else(|| Error::broken("a version that was asked by its number is another one"))?;
     prediction::respond(answer, &asked, deployment.id, began)
 }
 

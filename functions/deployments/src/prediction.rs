@@ -180,7 +180,7 @@ fn options(fields: &mut Fields) -> PredictOptions {
 
 /// What the model server is asked besides the prediction; `None` where that is nothing. A policy anonymises records unless it
 /// is told not to, and answers where it is told to.
-async fn options_for(platform: &Platform, asked: &Asked, deployment: &Deployment) -> Result<Option<String>> {
+async fn options_for(platform: &Platform, asked: &Asked, deployment: &Deployment, versions: Option<&[&str]>) -> Result<Option<String>> {
     let (options, settings) = (&asked.options, &deployment.privacy);
     let policy =
         match (&asked.policy, &settings.policy_id) {
@@ -197,13 +197,16 @@ async fn options_for(platform: &Platform, asked: &Asked, deployment: &Deployment
     let anonymize_logs = options.anonymize_logs.or(settings.anonymize_logs).unwrap_or(policy.is_some());
     let anonymize_response = options.anonymize_response.or(settings.anonymize_response).unwrap_or(false);
     let (include_contributions, store_payload) = (options.include_contributions.unwrap_or(false), options.store_payload.unwrap_or(true));
-    if !include_contributions && store_payload && !anonymize_logs && !anonymize_response {
+    if !include_contributions && store_payload && !anonymize_logs && !anonymize_response && versions.is_none() {
         return Ok(None);
     }
     let mut told = json!({
         "include_contributions": include_contributions, "store_payload": store_payload,
         "anonymize_logs": anonymize_logs, "anonymize_response": anonymize_response,
     });
+    if let Some(versions) = versions {
+        told["versions"] = json!(versions);
+    }
     if anonymize_logs || anonymize_response {
         let mut policy = policy.unwrap_or_else(mask_everything);
         if !settings.column_map.is_empty() {
@@ -243,7 +246,19 @@ fn ascii(json: &str) -> String {
     ascii
 }
 
-/// Asks a version, or an alias, for predictions. `deployment` is the one whose settings apply.
+/// Whom a request for predictions is sent to.
+#[derive(Debug, Clone, Copy)]
+pub struct Addressee<'a> {
+    /// The function.
+    pub function_name: &'a str,
+    /// A version of it, or an alias.
+    pub qualifier: &'a str,
+    /// The versions behind the alias for which the request is meant; absent where no alias is asked.
+    pub versions: Option<&'a [&'a str]>,
+}
+
+/// Asks a version, or an alias, for predictions; `None` where the alias leads to another version by now. `deployment` is the one
+/// whose settings apply.
 ///
 /// # Errors
 /// `BadRequest` or `Unprocessable` in the model's words when it cannot do what is asked; `ModelFailed` with its reason;
@@ -252,17 +267,16 @@ pub async fn ask(
     platform: &Platform,
     request: &Request,
     asked: &Asked,
-    function_name: &str,
-    qualifier: &str,
+    to: Addressee<'_>,
     deployment: &Deployment,
     began: Instant,
-) -> Result<ModelResponse> {
+) -> Result<Option<ModelResponse>> {
     let body = json!({ "inputs": asked.inputs, "return_probabilities": "if_available" });
-    let options = options_for(platform, asked, deployment).await?;
+    let options = options_for(platform, asked, deployment, to.versions).await?;
     let caller = caller_of(request);
     let asking = ModelRequest { method: "POST", path: "/predict", body: Some(&body), caller: Some(&caller), options: options.as_deref() };
     let left = DEADLINE.saturating_sub(began.elapsed()).max(SHORTEST);
-    let answer = match tokio::time::timeout(left, platform.model_functions().ask(function_name, qualifier, &asking)).await {
+    let answer = match tokio::time::timeout(left, platform.model_functions().ask(to.function_name, to.qualifier, &asking)).await {
         Ok(Err(error)) if error.kind() == ErrorKind::Unavailable => return Err(Error::new(ErrorKind::ModelFailed, error.to_string())),
         Ok(answer) => answer?,
         Err(_) => {
@@ -273,7 +287,8 @@ pub async fn ask(
     let said = || answer.body["detail"].as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
     // The model's words can quote the inputs: they are the caller's to read, and not the log's.
     let refused = match answer.status {
-        200 => return Ok(answer),
+        200 => return Ok(Some(answer)),
+        421 if to.versions.is_some() => return Ok(None),
         400 => Error::bad_request(said()),
         413 => Error::new(ErrorKind::PayloadTooLarge, said()),
         415 | 422 => {

@@ -9,7 +9,7 @@ use shared::domain::project::{PRODUCTION_ALIAS, Project, Target};
 use shared::{Error, Platform, Request, Response, Result};
 
 use crate::access;
-use crate::prediction::{self, Asked, PredictRequest, Predictions};
+use crate::prediction::{self, Addressee, Asked, PredictRequest, Predictions};
 use crate::views::problem::Problem;
 
 /// Make predictions in production
@@ -37,6 +37,24 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
     let began = Instant::now();
     let project = access::project(platform, &request).await?;
     let asked = Asked::of(platform, &request, &project).await?;
+    if let Some(answered) = ask(platform, &request, &asked, &project, true, began).await? {
+        return Ok(answered);
+    }
+    // What is in production changed on the way to the alias: what it is now is asked by its number.
+    let project = access::project(platform, &request).await?;
+    let answered = ask(platform, &request, &asked, &project, false, began).await?;
+    answered.ok_or_else(|| Error::broken("a version that was asked by its number is another one"))
+}
+
+/// Asks what is in production in a project, by the alias of its function where that may be; `None` where the alias led elsewhere.
+async fn ask(
+    platform: &Platform,
+    request: &Request,
+    asked: &Asked,
+    project: &Project,
+    by_alias: bool,
+    began: Instant,
+) -> Result<Option<Response>> {
     let targets: Vec<&Target> = project.production.iter().chain(project.canary.as_ref().map(|canary| &canary.target)).collect();
     let ids: BTreeSet<String> = targets.iter().map(|target| target.deployment_id.clone()).collect();
     let deployments = platform.store()?.deployments_by_id(ids).await?;
@@ -47,14 +65,17 @@ pub async fn handle(platform: &Platform, request: Request) -> Result<Response> {
             "The project has no deployment in production; promote one with POST /api/mlops/deployments/{deployment_id}/promote.",
         )
     })?;
-    let by_alias = is_split_by_alias(&project, &deployments);
-    let (function_name, qualifier) =
-        if by_alias { (&project.function_name, PRODUCTION_ALIAS) } else { (&target.function_name, target.qualifier.as_str()) };
-    let answer = prediction::ask(platform, &request, &asked, function_name, qualifier, deployment, began).await?;
+    let by_alias = by_alias && is_split_by_alias(project, &deployments);
+    let versions: Vec<&str> = targets.iter().map(|target| target.qualifier.as_str()).collect();
+    let to = match by_alias {
+        true => Addressee { function_name: &project.function_name, qualifier: PRODUCTION_ALIAS, versions: Some(&versions) },
+        false => Addressee { function_name: &target.function_name, qualifier: &target.qualifier, versions: None },
+    };
+    let Some(answer) = prediction::ask(platform, request, asked, to, deployment, began).await? else { return Ok(None) };
     let answered = answer.executed_version.as_ref().filter(|_| by_alias);
     let answered = answered.and_then(|version| targets.iter().find(|target| target.qualifier == *version));
     let deployment_id = answered.map_or_else(|| deployment.id.clone(), |target| target.deployment_id.clone());
-    prediction::respond(answer, &asked, deployment_id, began)
+    prediction::respond(answer, asked, deployment_id, began).map(Some)
 }
 
 /// Whether the alias of the project's function sends requests where they belong. Not while it does not follow yet, nor to
@@ -96,7 +117,13 @@ mod tests {
         let (status, told) = post_as(&test, &path, &owner, &inputs).await;
         assert_eq!((status, told["deployment_id"].as_str()), (200, Some(id.as_str())), "{told}");
         let asked = test.calls().into_iter().rfind(|call| call.operation.contains("invocations")).unwrap();
-        assert!(asked.operation.contains("-project-"), "{asked:?}");
+        let meant = |call: &testing::Call| call.body["headers"]["x-serveml-options"].to_string().contains("versions");
+        assert!(asked.operation.contains("-project-") && meant(&asked), "{asked:?}");
+        // The alias led to another version than those for which the request was meant: it is asked again, by its number.
+        test.answer_with("invocations", json!({ "statusCode": 421, "body": "{\"detail\": \"another version\"}" }));
+        let (status, _) = post_as(&test, &path, &owner, &inputs).await;
+        let asked: Vec<_> = test.calls().into_iter().filter(|call| call.operation.contains("invocations")).collect();
+        assert!(status >= 500 && asked.len() == 3 && meant(&asked[1]) && !meant(&asked[2]), "{asked:?}");
     }
 
     #[tokio::test]

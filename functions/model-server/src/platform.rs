@@ -4,7 +4,7 @@
 //! function's own URL anybody can send it, and there it is passed over: see [`caller::is_platform`].
 
 use crate::{caller, error::Failure};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use privacy::{Anonymiser, Policy};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -41,6 +41,9 @@ struct Options {
     anonymize_logs: bool,
     #[serde(default)]
     anonymize_response: bool,
+    /// The versions of the function for which all this is meant; absent: whichever is asked.
+    #[serde(default)]
+    versions: Option<Vec<String>>,
 }
 
 fn yes() -> bool {
@@ -57,13 +60,14 @@ impl Treatment {
     /// The treatment that a request asks for.
     ///
     /// # Errors
-    /// 400, where the platform's header cannot be understood: nothing may be stored then on a guess.
+    /// 400, where the platform's header cannot be understood: nothing may be stored then on a guess. 421, where it is meant for
+    /// another version.
     pub fn of(headers: &HeaderMap, extensions: &http::Extensions) -> Result<Self, Failure> {
         let Some(header) = headers.get(HEADER).filter(|_| caller::is_platform(extensions)) else { return Ok(Self::default()) };
-        Self::read(header.as_bytes())
+        Self::read(header.as_bytes(), std::env::var("AWS_LAMBDA_FUNCTION_VERSION").ok().as_deref())
     }
 
-    fn read(header: &[u8]) -> Result<Self, Failure> {
+    fn read(header: &[u8], version: Option<&str>) -> Result<Self, Failure> {
         let wrong = |what: &dyn std::fmt::Display| Failure::bad(format!("The header {HEADER} is wrong: {what}."));
         if header.len() > LENGTH_LIMIT {
             return Err(wrong(&format_args!("it is longer than {LENGTH_LIMIT} bytes")));
@@ -74,6 +78,12 @@ impl Treatment {
         // The text of the JSON's own error could quote the policy's key.
         let options: Options = serde_json::from_slice(header)
             .map_err(|error| wrong(&format_args!("it is not the JSON of options (line {}, column {})", error.line(), error.column())))?;
+        // An alias may have moved on its way: the next version's data are to be treated as the next version's settings say.
+        if let (Some(versions), Some(version)) = (&options.versions, version)
+            && !versions.iter().any(|meant| meant == version)
+        {
+            return Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, format!("The request is not meant for version {version}.")));
+        }
         let anonymiser = match options.privacy {
             Some(policy) => {
                 Some(Arc::new(Anonymiser::new(policy).map_err(|error| wrong(&format_args!("in the privacy policy, {error}")))?))
@@ -104,10 +114,10 @@ mod tests {
 
     #[test]
     fn the_header_is_read_with_its_defaults() {
-        let treatment = Treatment::read(b"{}").unwrap();
+        let treatment = Treatment::read(b"{}", None).unwrap();
         assert!(treatment.store_payload && !treatment.contributions && treatment.log.is_none() && !treatment.is_private());
         let given = br#"{"include_contributions":true,"store_payload":false,"privacy":{"actions":{"email":"mask"}},"anonymize_logs":true}"#;
-        let treatment = Treatment::read(given).unwrap();
+        let treatment = Treatment::read(given, None).unwrap();
         assert!(treatment.contributions && !treatment.store_payload && treatment.log.is_some() && treatment.response.is_none());
         assert!(treatment.is_private());
     }
@@ -118,11 +128,18 @@ mod tests {
         let key = br#"{"privacy":{"key":"a secret of sixteen","actions":{"a secret":"mask"}}}"#;
         for wrong in [b"".as_slice(), b"no", b"[]", br#"{"store_payload":1}"#, br#"{"other":1}"#, br#"{"anonymize_logs":true}"#, hash, key]
         {
-            let failure = Treatment::read(wrong).unwrap_err();
+            let failure = Treatment::read(wrong, None).unwrap_err();
             assert_eq!(failure.status, 400);
             assert!(failure.detail.contains(HEADER) && !failure.detail.contains("secret"), "{}", failure.detail);
         }
-        assert!(Treatment::read(&vec![b' '; LENGTH_LIMIT + 1]).unwrap_err().detail.contains("longer"));
+        assert!(Treatment::read(&vec![b' '; LENGTH_LIMIT + 1], None).unwrap_err().detail.contains("longer"));
+    }
+
+    #[test]
+    fn what_is_meant_for_another_version_is_refused() {
+        let header = br#"{"versions":["3","4"]}"#;
+        assert!(Treatment::read(header, Some("4")).is_ok() && Treatment::read(header, None).is_ok());
+        assert_eq!(Treatment::read(header, Some("5")).unwrap_err().status, 421);
     }
 
     #[test]

@@ -142,3 +142,87 @@ fn numbers<const N: usize, T>(payload: &mut &[u8], count: usize, read: impl Fn([
     *payload = rest;
     Some(bytes.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    /// A root that splits the first column at 0.5 into leaves of 10 (a quarter of the rows) and 2.
+    fn stump() -> Vec<u8> {
+        let parts = Parts {
+            columns: 1,
+            outputs: 1,
+            roots: vec![0],
+            tree_outputs: vec![0],
+            left: vec![1, -1, -1],
+            right: vec![2, -1, -1],
+            column: vec![0; 3],
+            threshold: vec![0.5, 0.0, 0.0],
+            kind: vec![0; 3],
+            cover: vec![4.0, 1.0, 3.0],
+            values: vec![0.0, 10.0, 2.0],
+            ..Parts::default()
+        };
+        parts.to_bytes()
+    }
+
+    /// Two rows of two columns, of which the trees see the second; `trees` are the bytes that come with them.
+    fn answer(trees: Option<&[u8]>) -> (Description, Vec<u8>) {
+        let mut payload: Vec<u8> = [1.0, 0.0, 0.25, -1.0, 0.0, 0.25].into_iter().flat_map(f64::to_le_bytes).collect();
+        payload.extend([1_u32, 0, 0].into_iter().flat_map(u32::to_le_bytes));
+        payload.extend([0.0, 1.0].into_iter().flat_map(f64::to_le_bytes));
+        payload.extend(trees.unwrap_or_default());
+        let lengths: Vec<usize> = trees.iter().map(|trees| trees.len()).collect();
+        let parts = json!([{"ensemble": 0, "columns": 1}]);
+        let description = json!({"features": ["a", "b", "BiasTerm"], "columns": 2, "parts": parts, "ensembles": lengths});
+        (serde_json::from_value(description).unwrap(), payload)
+    }
+
+    fn finished(trees: Option<&[u8]>, ensembles: &Ensembles) -> Result<Vec<f64>, Problem> {
+        let (description, payload) = answer(trees);
+        let unfinished = Unfinished::read(description, 2, &mut &payload[..], ensembles).unwrap();
+        match unfinished.finish(Instant::now() + Duration::from_secs(10))?.values.elements {
+            Elements::Floats(values) => Ok(values),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_trees_give_is_added_and_they_are_remembered() {
+        let ensembles = Ensembles::default();
+        let values = [1.0, 6.0, 4.25, -1.0, -2.0, 4.25];
+        assert_eq!(finished(Some(&stump()), &ensembles), Ok(values.to_vec()));
+        assert_eq!(finished(None, &ensembles), Ok(values.to_vec()));
+    }
+
+    #[test]
+    fn trees_that_are_none_are_refused() {
+        let ensembles = Ensembles::default();
+        assert!(matches!(finished(None, &ensembles), Err(Problem::Ended(_))));
+        let Err(Problem::Refused(reason)) = finished(Some(b"TSE1 and no more"), &ensembles) else { panic!("explained") };
+        assert!(reason.contains("broken"), "{reason}");
+    }
+
+    #[test]
+    fn a_payload_that_is_not_what_is_described_is_not_read() {
+        let trees = stump();
+        let (_, payload) = answer(Some(&trees));
+        for length in 0..payload.len() {
+            let (description, payload) = answer(Some(&trees));
+            assert!(Unfinished::read(description, 2, &mut &payload[..length], &Ensembles::default()).is_none(), "{length} bytes");
+        }
+        for rows in [3, usize::MAX] {
+            assert!(Unfinished::read(answer(None).0, rows, &mut &payload[..], &Ensembles::default()).is_none(), "{rows} rows");
+        }
+    }
+
+    #[test]
+    fn too_much_work_is_refused_with_what_can_be_done() {
+        let needed = Duration::from_secs(80);
+        let told = [120, 0].map(|rows| refused(Refusal::TooLong { needed, rows }).to_string());
+        assert!(told[0].contains("80.0 s") && told[0].contains("at most 120 rows"), "{}", told[0]);
+        assert!(told[1].contains("more memory or time"), "{}", told[1]);
+    }
+}

@@ -55,7 +55,11 @@ pub async fn predict(State(app): State<Arc<App>>, request: axum::extract::Reques
             prediction.treatment = treatment;
             answer(&app, request, &mut prediction).await
         }
-        Err(failure) => Err(failure),
+        Err(failure) => {
+            // What was not meant for this version is none of its predictions.
+            prediction.check |= failure.status == StatusCode::MISDIRECTED_REQUEST;
+            Err(failure)
+        }
     };
     let mut response = match answered {
         Ok((body, predictions)) => {

@@ -20,6 +20,9 @@ import numpy
 
 # Most prepared columns times rows.
 DENSE_LIMIT = 50_000_000
+# Most nodes of all trees of a term, and most bytes that an answer hands over.
+NODE_LIMIT = 10_000_000
+PAYLOAD_LIMIT = 900_000_000
 # Rows that a model explains itself before it is judged how long all take.
 FIRST_ROWS = 8
 # The part of the time that there is which such rows may take.
@@ -88,6 +91,8 @@ class Explanation:
         payload = [known]
         for _, sources, outputs, matrix in parts:
             payload += [sources, outputs, matrix]
+        if sum(array.nbytes for array in payload) + sum(header["ensembles"]) > PAYLOAD_LIMIT:
+            raise Unavailable("the prepared data is too large; ask for contributions of fewer rows at once")
         return header, [numpy.ascontiguousarray(array).reshape(-1).view("uint8").data if array.size else b"" for array in payload] + trees
 
 
@@ -447,6 +452,8 @@ class Trees:
         trees, sets = self.make()
         nodes = [len(tree.left) for tree in trees]
         whole = sum(nodes)
+        if whole > NODE_LIMIT:
+            raise Unavailable(f"contributions are not available for models of more than {NODE_LIMIT} nodes; this one has {whole}")
 
         def joined(dtype, arrays):
             arrays = [numpy.asarray(array).astype(dtype).reshape(-1) for array in arrays]
