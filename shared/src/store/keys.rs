@@ -88,9 +88,13 @@
 //! | every registry view | a registered model with its tags and aliases | `pk = MODEL#<name>`, `sk = MODEL` |
 //! | every registry view | a model's versions, newest first | `pk = MODEL#<name>`, `sk` begins with `VERSION#` |
 //! | every registry view | registered models by name | `gsi1`: `MODELS`, by name |
+//! | every registry view, for members | registered models of a project by name | `gsi1`: `PROJECT#<id>#MODELS`, by name |
 //! | tracking | versions of all models, the last changed first | `gsi1`: `MODEL_VERSIONS` |
+//! | tracking, for members | versions of a project's models, the last changed first | `gsi1`: `PROJECT#<id>#MODEL_VERSIONS` |
 //! | tracking | a model's versions, the last changed first | `pk = MODEL#<name>`, `sk` begins with `VERSION_PLACE#`; `gsi1`: `MODEL#<name>#VERSIONS` |
 //! | tracking | the versions made of a run's models, the last changed first | `gsi2`: `RUN#<id>#VERSIONS` |
+//! | tracking, for members | those of a project's models | `gsi2`: `PROJECT#<id>#RUN#<id>#VERSIONS` |
+//! | registry views, `/api/v1` | whether a user is in a project; in which | `pk = USER#<id>`, `sk = PROJECT#<id>`; `sk` begins with `PROJECT#` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
