@@ -101,10 +101,10 @@ impl Store {
         self.update::<IgnoredAny>(update).await.map(drop)
     }
 
-    /// Records an attempt, the state of the delivery behind it with those of its recipients that are settled now, and what that means for the webhook: a failed delivery is
-    /// counted and the last one of too many in a row disables it, as does `gone`; one that succeeded ends the count. A test
-    /// that succeeded enables the webhook again; one that failed changes nothing. `false` where another run recorded its own
-    /// attempt in between.
+    /// Records an attempt, the state of the delivery behind it with those of its recipients that are settled now, and what that
+    /// means for the webhook: a failed delivery is counted and the last one of too many in a row disables it, as does `gone`; one
+    /// that succeeded ends the count. A test that succeeded enables the webhook again; one that failed changes nothing. `false`
+    /// where another run recorded its own attempt in between.
     ///
     /// # Errors
     /// `Internal` when DynamoDB does not answer.
