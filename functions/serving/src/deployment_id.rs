@@ -91,7 +91,8 @@ mod tests {
             let request = match path {
                 "/api/v1/predict/{deployment_id}" => with_json(request, &json!({ "data": [1, 2] })),
                 _ if method == Method::GET => request,
-                _ => with_json(request, &json!({ "name": "another", "version": "v1" })),
+                _ if method == Method::PATCH => with_json(request, &json!({ "name": "another" })),
+                _ => with_json(request, &json!({ "version": "v1" })),
             };
             let request = with_header(request, "authorization", &format!("Bearer {token}"));
             test.send(crate::FUNCTIONS, request).await.status().as_u16()
