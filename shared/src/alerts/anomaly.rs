@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn other_predictions_are_told_from_the_same() {
-        let label = |every: usize| move |at: usize| json!(if at % every == 0 { "fraud" } else { "fine" });
+        let label = |every: usize| move |at: usize| json!(if at.is_multiple_of(every) { "fraud" } else { "fine" });
         let index = |observation| match observation {
             Observation::Value(value) => value,
             other => panic!("{other:?}"),

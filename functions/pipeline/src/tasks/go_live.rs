@@ -47,10 +47,8 @@ pub async fn perform(platform: &Platform, event: JobEvent) -> Result<JobEvent> {
         ..Live::new(url.clone(), model_version, version, image_uri)
     };
     let deployment = store.set_live(&deployment.id, &job.id, &live).await?;
-    if deployment.goes_to_production {
-        if !projects::routing::go_to_production(platform, &deployment).await? {
-            super::say(platform, &job, 51, "Another deployment, asked for later, is in production; this one stays where it is").await?;
-        }
+    if deployment.goes_to_production && !projects::routing::go_to_production(platform, &deployment).await? {
+        super::say(platform, &job, 51, "Another deployment, asked for later, is in production; this one stays where it is").await?;
     }
     store.move_job(&job.id, JobStatus::Deployed, JobChange { deployment_url: url, ..JobChange::default() }).await?;
     store.release_deployment(&deployment.id, &job.id).await?;
