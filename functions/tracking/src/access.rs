@@ -1,5 +1,5 @@
-//! Who asks, and what they may write. Reading is free, but for what is a project's: its members alone see that. A training script comes with its job's token, and may write the
-//! runs, models and artifacts of its own job and nothing else.
+//! Who asks, and what they may write. Reading is free, but for what is a project's: its members alone see that. A training script comes
+//! with its job's token, and may write the runs, models and artifacts of its own job and nothing else.
 
 use http::Method;
 use shared::domain::artifact_uri;
