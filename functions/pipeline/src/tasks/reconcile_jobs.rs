@@ -34,7 +34,13 @@ pub struct Reconciled {
 /// # Errors
 /// `Internal` when the open jobs cannot be listed.
 pub async fn perform(platform: &Platform, _schedule: Value) -> Result<Reconciled> {
+    let done = reconcile_all(platform).await?;
+    // Last, since an alias that cannot follow takes its time: the projects' routes do without it.
     route(platform).await?;
+    Ok(done)
+}
+
+async fn reconcile_all(platform: &Platform) -> Result<Reconciled> {
     let mut done = Reconciled::default();
     let mut page = PageRequest { limit: PAGE_SIZE, after: None };
     for _ in 0..MOST_PAGES {
