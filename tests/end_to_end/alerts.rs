@@ -11,36 +11,9 @@ use serde_json::{Value, json};
 use crate::support::client::eventually;
 use crate::support::mail_server::MailServer;
 use crate::support::receiver::{Received, Receiver};
-use crate::support::{Client, Cloud, python, scripts};
+use crate::support::{Client, Cloud, User, python, scripts};
 
 const SECRET: &str = "webhook-secret";
-
-struct Owner {
-    client: Client,
-    token: String,
-}
-
-impl Owner {
-    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.client.request(method, path, &headers, body).await;
-        (answer.status, answer.body)
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, found) = self.ask(Method::GET, path, Value::Null).await;
-        assert_eq!(status, 200, "{path}: {found}");
-        found
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let (status, answer) = self.ask(Method::POST, path, body).await;
-        assert!(matches!(status, 200..=202), "{path}: {status} {answer}");
-        answer
-    }
-}
 
 /// What the schedule does every five minutes, now and four times at once.
 struct Evaluation {
@@ -97,9 +70,7 @@ async fn every_channel_is_told_once_that_an_alert_began_and_once_that_it_ended()
     let options: Vec<&str> = parameters.iter().flat_map(|parameter| ["--parameter", *parameter]).collect();
     let cloud = Cloud::start_with(&options);
     let (program, slack) = (Receiver::start().await, Receiver::start().await);
-    let account = json!({ "email": "owner@example.com", "username": "owner", "password": "secure-password" });
-    let registered = cloud.client.post("/api/v1/auth/register", &account).await;
-    let owner = Owner { client: cloud.client.clone(), token: registered.body["access_token"].as_str().unwrap().to_owned() };
+    let owner = User::register(&cloud.client, "owner").await;
 
     let job_id = cloud.client.train(&scripts::request("watched", &scripts::constant(3))).await;
     let job = cloud.client.ended("/mlops/training/jobs", &job_id).await;

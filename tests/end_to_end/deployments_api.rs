@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::eventually;
-use crate::support::{Client, Cloud, python, scripts};
+use crate::support::{Client, Cloud, User, python, scripts};
 
 /// A classifier of three named features, as in the document.
 const FRAUD: &str = r#"
@@ -65,59 +65,6 @@ print("Promoted to production")
     )
 }
 
-#[derive(Clone)]
-struct User {
-    client: Client,
-    token: String,
-}
-
-impl User {
-    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.client.request(method, path, &headers, body).await;
-        (answer.status, answer.body)
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.ask(Method::GET, path, Value::Null).await;
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let (status, answer) = self.ask(Method::POST, path, body).await;
-        assert!(matches!(status, 200 | 201), "{path}: {status} {answer}");
-        answer
-    }
-
-    async fn job(&self, id: &str) -> Value {
-        eventually("the job ends", || async {
-            let job = self.get(&format!("/api/mlops/jobs/{id}")).await;
-            matches!(job["status"].as_str(), Some("completed" | "deployed" | "failed")).then_some(job)
-        })
-        .await
-    }
-
-    /// A deployment in staging that answers.
-    async fn deployed(&self, project_id: &str, model_id: &str, more: Value) -> String {
-        let mut body = json!({ "model_id": model_id, "name": "fraud-detector", "stage": "staging" });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let made = self.post(&format!("/api/mlops/projects/{project_id}/deployments"), body).await;
-        let job = self.job(made["job_id"].as_str().unwrap()).await;
-        assert_eq!(job["status"], "deployed", "{job}");
-        made["id"].as_str().unwrap().to_owned()
-    }
-}
-
-async fn user(client: &Client, name: &str) -> User {
-    let body = json!({ "email": format!("{name}@example.com"), "username": name, "password": "secure-password" });
-    let answer = client.post("/api/v1/auth/register", &body).await;
-    assert_eq!(answer.status, 201, "{:?}", answer.body);
-    User { client: client.clone(), token: answer.body["access_token"].as_str().unwrap().to_owned() }
-}
-
 /// What somebody who keeps asking has seen.
 #[derive(Default)]
 struct Seen {
@@ -138,7 +85,7 @@ async fn hammer(user: User, path: String, seen: Arc<Seen>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_goes_to_production_and_back_and_no_request_is_lost() {
     let cloud = Cloud::start();
-    let (john, jane) = (user(&cloud.client, "johndoe").await, user(&cloud.client, "janedoe").await);
+    let (john, jane) = (User::register(&cloud.client, "johndoe").await, User::register(&cloud.client, "janedoe").await);
     let mut request = scripts::request("fraud", FRAUD);
     request["requirements"] = json!(["scikit-learn", "pandas"]);
     let job_id = cloud.client.train(&request).await;

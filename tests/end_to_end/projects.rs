@@ -6,79 +6,31 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::client::eventually;
-use crate::support::{Client, Cloud};
+use crate::support::{Cloud, User};
 
 /// A forest of four features.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shared/model-file/tests/fixtures/forest.onnx");
 
-struct User {
-    client: Client,
-    token: String,
-}
-
-impl User {
-    async fn new(client: &Client, name: &str) -> Self {
-        let body = json!({ "email": format!("{name}@example.com"), "username": name, "password": "secure-password" });
-        let answer = client.post("/api/v1/auth/register", &body).await;
-        assert_eq!(answer.status, 201, "{:?}", answer.body);
-        Self { client: client.clone(), token: answer.body["access_token"].as_str().unwrap().to_owned() }
-    }
-
-    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.client.request(method, path, &headers, body).await;
-        (answer.status, answer.body)
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.ask(Method::GET, path, Value::Null).await;
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let (status, answer) = self.ask(Method::POST, path, body).await;
-        assert!(matches!(status, 200..=202), "{path}: {status} {answer}");
-        answer
-    }
-
-    /// A model of the project's, of an uploaded file.
-    async fn model(&self, project: &str) -> Value {
-        let content = std::fs::read(MODEL).unwrap();
-        let upload = self.post("/api/v1/uploads", json!({ "file_name": "forest.onnx", "size_bytes": content.len() })).await;
-        let sent = reqwest::Client::new().put(upload["upload_url"].as_str().unwrap()).body(content).send().await.unwrap();
-        assert!(sent.status().is_success(), "{sent:?}");
-        self.post(&format!("{project}/models"), json!({ "upload_id": upload["upload_id"], "name": "secret forest" })).await
-    }
-
-    /// A deployment in staging that answers.
-    async fn deployed(&self, project: &str, model_id: &Value) -> String {
-        let body = json!({ "model_id": model_id, "name": "forest", "stage": "staging" });
-        let made = self.post(&format!("{project}/deployments"), body).await;
-        let path = format!("/api/mlops/jobs/{}", made["job_id"].as_str().unwrap());
-        let job = eventually("the job ends", || async {
-            let job = self.get(&path).await;
-            matches!(job["status"].as_str(), Some("deployed" | "failed")).then_some(job)
-        })
-        .await;
-        assert_eq!(job["status"], "deployed", "{job}");
-        made["deployment_id"].as_str().unwrap().to_owned()
-    }
+/// A model of the project's, of an uploaded file.
+async fn model(user: &User, project: &str) -> Value {
+    let content = std::fs::read(MODEL).unwrap();
+    let upload = user.post("/api/v1/uploads", json!({ "file_name": "forest.onnx", "size_bytes": content.len() })).await;
+    let sent = reqwest::Client::new().put(upload["upload_url"].as_str().unwrap()).body(content).send().await.unwrap();
+    assert!(sent.status().is_success(), "{sent:?}");
+    user.post(&format!("{project}/models"), json!({ "upload_id": upload["upload_id"], "name": "secret forest" })).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_promotions_at_once_leave_one_and_what_is_a_projects_stays_there() {
     let cloud = Cloud::start();
-    let (john, jane) = (User::new(&cloud.client, "john").await, User::new(&cloud.client, "jane").await);
+    let (john, jane) = (User::register(&cloud.client, "john").await, User::register(&cloud.client, "jane").await);
     let project = john.post("/api/mlops/projects", json!({ "name": "Forest" })).await;
-    let project = format!("/api/mlops/projects/{}", project["id"].as_str().unwrap());
-    let model = john.model(&project).await;
+    let project_id = project["id"].as_str().unwrap().to_owned();
+    let project = format!("/api/mlops/projects/{project_id}");
+    let model = model(&john, &project).await;
     let mut ids = Vec::new();
     for _ in 0..4 {
-        ids.push(john.deployed(&project, &model["id"]).await);
+        ids.push(john.deployed(&project_id, model["id"].as_str().unwrap(), json!({ "name": "forest" })).await);
     }
 
     for _ in 0..3 {

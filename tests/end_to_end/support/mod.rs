@@ -6,6 +6,8 @@ pub mod mail_server;
 pub mod python;
 pub mod receiver;
 pub mod scripts;
+pub mod user;
 
 pub use client::Client;
 pub use cloud::Cloud;
+pub use user::User;
