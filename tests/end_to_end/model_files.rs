@@ -198,10 +198,16 @@ async fn files_become_deployments_that_predict_change_and_go() {
     let (_, list) = john.ask(Method::GET, "/api/v1/deployments?framework=sklearn", None).await;
     assert_eq!(list["total"], 2, "{list}");
     assert_eq!(jane.ask(Method::DELETE, &path, None).await.0, 404);
+    // In production in the project that is everybody's, it leaves that too when it goes.
+    let everybodys = format!("/api/mlops/projects/{}", shared::domain::project::DEFAULT_PROJECT_ID);
+    let promote = format!("/api/mlops/deployments/{}/promote", onnx.trim_start_matches("dep-"));
+    let (status, promoted) = john.ask(Method::POST, &promote, Some(json!({ "to_stage": "production" }))).await;
+    assert_eq!(status, 200, "{promoted}");
     for _ in 0..2 {
         let (status, gone) = john.ask(Method::DELETE, &path, None).await;
         assert_eq!((status, &gone["id"]), (200, &json!(onnx)), "{gone}");
     }
+    assert_eq!(john.ask(Method::GET, &everybodys, None).await.1["production_deployment_id"], Value::Null);
     assert_eq!(john.predict(&onnx, json!([5.1, 3.5, 1.4, 0.2])).await.0, 404);
     let (_, me) = john.ask(Method::GET, "/api/v1/auth/me", None).await;
     assert_eq!(me["deployment_count"], 2, "{me}");

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
+use shared::domain::project::DEFAULT_PROJECT_ID;
 
-use crate::support::{Client, Cloud, scripts};
+use crate::support::{Client, Cloud, User, scripts};
 
 /// Asks without pause until told to stop; returns the distinct predictions in the order of their first appearance, and
 /// what was not answered with 200.
@@ -130,8 +131,16 @@ async fn a_registered_version_deploys_without_training_and_is_taken_down_again()
     assert!(burst.iter().all(|status| matches!(status, 200 | 429)), "{burst:?}");
     assert!(burst.contains(&200), "{burst:?}");
 
+    // In production in the project that is everybody's, it leaves that too when it goes.
+    let (john, everybodys) = (User::register(client, "john").await, format!("/api/mlops/projects/{DEFAULT_PROJECT_ID}"));
+    let id = view["id"].as_str().unwrap().trim_start_matches("dep-");
+    john.post(&format!("/api/mlops/deployments/{id}/promote"), json!({ "to_stage": "production" })).await;
+    assert_eq!(john.get(&everybodys).await["production_deployment_id"], id);
+
     let path = format!("/mlops/deployments/{}", job["job_id"].as_str().unwrap());
-    assert!((200..300).contains(&client.delete(&path).await.status));
+    let deleted = client.delete(&path).await;
+    assert!((200..300).contains(&deleted.status), "{:?}", deleted.body);
+    assert_eq!(john.get(&everybodys).await["production_deployment_id"], Value::Null);
     assert!(client.http().get(format!("{url}/health")).send().await.is_err_and(|error| error.is_connect()), "its URL is gone");
     assert!((200..300).contains(&client.delete(&path).await.status), "deleting it again does no harm");
     assert_eq!(client.post("/mlops/inference", &inference).await.status, 410);
