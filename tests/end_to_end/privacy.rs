@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::eventually;
-use crate::support::{Client, Cloud, scripts};
+use crate::support::{Cloud, User, scripts};
 
 /// Trains on a table, and does on predictions what a model should not: it prints what it is given, and quotes it in an error.
 const SCRIPT: &str = r#"
@@ -53,27 +53,6 @@ const PLANTED: [&str; 8] = [
 /// What is not personal, and must be found: it shows that records are written, and that the folder is read where they are.
 const CONTROL: &str = "control-value-93ab";
 
-struct Owner<'a> {
-    client: &'a Client,
-    token: String,
-}
-
-impl Owner<'_> {
-    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.client.request(method, path, &headers, body).await;
-        (answer.status, answer.body)
-    }
-
-    async fn made(&self, path: &str, body: Value) -> Value {
-        let (status, made) = self.ask(Method::POST, path, body).await;
-        assert_eq!(status, 201, "{path}: {made}");
-        made
-    }
-}
-
 /// The files in a folder, of names that match, that hold any of these texts. grep reads gigabytes of packages in seconds.
 fn holders(folder: &Path, names: &str, texts: &[&str]) -> Vec<String> {
     let mut grep = Command::new("grep");
@@ -89,9 +68,7 @@ fn holders(folder: &Path, names: &str, texts: &[&str]) -> Vec<String> {
 async fn nothing_personal_is_left_in_the_data_folder() {
     let cloud = Cloud::start();
     let client = &cloud.client;
-    let account = json!({ "email": "owner@example.com", "username": "owner", "password": "secure-password" });
-    let registered = client.post("/api/v1/auth/register", &account).await;
-    let owner = Owner { client, token: registered.body["access_token"].as_str().unwrap().to_owned() };
+    let owner = User::register(client, "owner").await;
     let mut request = scripts::request("private", SCRIPT);
     request["requirements"] = json!(["scikit-learn", "pandas"]);
     let job_id = client.train(&request).await;
@@ -105,19 +82,19 @@ async fn nothing_personal_is_left_in_the_data_folder() {
     seen.sort();
     assert_eq!(seen, [(400, "amount card customer hour note".to_owned()), (400, "amount hour".to_owned())]);
 
-    let project = owner.made("/api/mlops/projects", json!({ "name": "Privacy" })).await["id"].as_str().unwrap().to_owned();
+    let project = owner.post("/api/mlops/projects", json!({ "name": "Privacy" })).await["id"].as_str().unwrap().to_owned();
     let project = format!("/api/mlops/projects/{project}");
-    let model = owner.made(&format!("{project}/models"), json!({ "model_name": "private", "version": 1 })).await;
+    let model = owner.post(&format!("{project}/models"), json!({ "model_name": "private", "version": 1 })).await;
     let policy = json!({
         "name": "Everything", "column_map": { "customer": "person_name" },
         "actions": { "email": "hash", "phone": "mask", "credit_card": "hash", "iban": "remove", "ip_address": "mask", "national_id": "mask", "person_name": "hash" },
     });
-    let policy = owner.made(&format!("{project}/privacy-policies"), policy).await;
+    let policy = owner.post(&format!("{project}/privacy-policies"), policy).await;
     let deployment = json!({
         "model_id": model["id"], "name": "private", "stage": "staging", "privacy_policy_id": policy["id"],
         "privacy_anonymize_logs": true, "privacy_anonymize_response": true,
     });
-    let deployment = owner.made(&format!("{project}/deployments"), deployment).await;
+    let deployment = owner.post(&format!("{project}/deployments"), deployment).await;
     let deployment = format!("/api/mlops/deployments/{}", deployment["deployment_id"].as_str().unwrap());
     let predict = format!("{deployment}/predict");
     let record = |amount: Value, planted: &str, request: u32| {
